@@ -1,0 +1,220 @@
+"""Opening a database: engines for SQLite and PostgreSQL, schema creation, and passwords kept out of every message."""
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from storage.errors import DatabaseUnreachableError, StorageError
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of each study it makes and each independent sample
+
+VERSION_TABLE = "tuner_alembic_version"
+_BUSY_SECONDS = 30
+_MIGRATION_LOCK = 0x74756E6572  # "tuner"
+
+
+def mask_passwords(words: str) -> str:
+    """The text with every password inside a URL replaced by ***."""
+    return re.sub(r"(\w[\w+.-]*://[^\s:/@]*):[^\s@]*@", r"\1:***@", words)
+
+
+def parse_url(url: str) -> URL:
+    """The URL of a database we can use.
+
+    Raises: DatabaseUnreachableError: not a URL, or of another kind of database; or no SQLite file can be in its folder.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUnreachableError(
+            f"storage: {mask_passwords(url)!r} is no database URL; write sqlite:///FILE.db or "
+            "postgresql+psycopg://USER@HOST/DATABASE"
+        ) from error
+    kind = parsed.get_backend_name()
+    if kind not in ("sqlite", "postgresql"):
+        raise DatabaseUnreachableError(
+            f"storage: {kind} is not supported; use sqlite:///FILE.db or postgresql+psycopg://USER@HOST/DATABASE"
+        )
+    if kind == "postgresql" and parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")  # the driver that is installed with the product
+    if kind == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise DatabaseUnreachableError(
+                "storage: a database in memory is forgotten at once; write sqlite:///FILE.db"
+            )
+        folder = Path(parsed.database).parent
+        if not folder.is_dir():
+            raise DatabaseUnreachableError(f"storage: folder {folder} does not exist; make it or name another file")
+    return parsed
+
+
+def open_existing(url: str) -> optuna.storages.RDBStorage:
+    """Open a database that a launch has made; reads only, makes and changes nothing.
+
+    Raises: DatabaseUnreachableError: nothing there, nobody answers, or a database without our tables.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).is_file():
+        raise DatabaseUnreachableError(
+            f"storage: {parsed.database} does not exist; name the database of a launch with "
+            "--storage, or launch a study first"
+        )
+    _check_reachable(parsed)
+    found = _schema_version(parsed)  # before Optuna opens it, which would write into a database without its tables
+    if found is None:
+        raise DatabaseUnreachableError(f"storage: {parsed.render_as_string()} holds no study of ours; launch one first")
+    _refuse_newer(found)
+    return _connect(parsed)
+
+
+def open_for_launch(url: str) -> optuna.storages.RDBStorage:
+    """Open a database, making or upgrading Optuna's tables and ours, under a lock.
+
+    Raises: DatabaseUnreachableError: nobody answers there. StorageError: the database is of a newer version.
+    """
+    parsed = parse_url(url)
+    _check_reachable(parsed)
+    with _migration_lock(parsed):
+        found = _schema_version(parsed)
+        _refuse_newer(found)
+        storage = _connect(parsed, create_tables=True)
+        if found != _head():
+            upgrade(storage.engine)
+    return storage
+
+
+def check_can_launch(url: str) -> None:
+    """Say before anything is started whether the database can be reached; makes nothing.
+
+    Raises: DatabaseUnreachableError.
+    """
+    _check_reachable(parse_url(url))
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring our tables to the newest revision."""
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "head")
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Alembic's settings, with the connection to use."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _connect(url: URL, *, create_tables: bool = False) -> optuna.storages.RDBStorage:
+    # Optuna makes its engine itself and runs statements at once, so the hooks are set for all SQLite connections below
+    arguments: dict[str, Any] = {"pool_pre_ping": True}
+    if url.get_backend_name() == "sqlite":
+        arguments = {"connect_args": {"timeout": _BUSY_SECONDS}}
+    storage = optuna.storages.RDBStorage(
+        url.render_as_string(hide_password=False), engine_kwargs=arguments, skip_table_creation=not create_tables
+    )
+    if url.get_backend_name() == "sqlite":
+        _prepare_sqlite(storage.engine, lasting=create_tables)
+    return storage
+
+
+def _prepare_sqlite(engine: Engine, *, lasting: bool) -> None:
+    """Write-ahead log, short waits instead of errors, and transactions that take their write lock at the start: one that
+    reads first and writes later can fail at once, without waiting, when another wrote between."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+        if lasting:
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={os.environ.get('TUNER_SQLITE_SYNCHRONOUS', 'NORMAL')}")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    engine.dispose()  # connections made before the hooks
+
+
+def _check_reachable(url: URL) -> None:
+    if url.get_backend_name() == "sqlite":
+        path = Path(str(url.database))
+        if path.is_dir():
+            raise DatabaseUnreachableError(f"storage: {path} is a folder; name a file")
+        if path.is_file() and path.stat().st_size and _first_bytes(path) != b"SQLite format 3":
+            raise DatabaseUnreachableError(f"storage: {path} is no SQLite database; name another file")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise DatabaseUnreachableError(f"storage: {path} cannot be written; change its rights or name another file")
+        return
+    import psycopg
+
+    try:
+        psycopg.connect(
+            url.set(drivername="postgresql").render_as_string(hide_password=False), connect_timeout=5
+        ).close()
+    except psycopg.Error as error:
+        reason = mask_passwords(str(error).strip().splitlines()[-1])
+        raise DatabaseUnreachableError(f"storage: {url.render_as_string()} cannot be reached: {reason}") from None
+
+
+def _first_bytes(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(15)
+
+
+@contextmanager
+def _migration_lock(url: URL) -> Iterator[None]:
+    """One process at a time makes or changes tables; the lock ends with its process."""
+    if url.get_backend_name() == "sqlite":
+        folder = os.open(Path(str(url.database)).parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+        return
+    import psycopg
+
+    with psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
+        yield
+
+
+def _schema_version(url: URL) -> str | None:
+    """Revision of our tables, None when there are none."""
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        return None  # connecting would make the file
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def _refuse_newer(found: str | None) -> None:
+    known = {revision.revision for revision in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    if found is not None and found not in known:
+        raise StorageError(
+            f"storage: the database has schema {found}, made by a newer version of this product than the one "
+            f"installed (which knows up to {_head()}); install that version"
+        )
+
+
+def _head() -> str | None:
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()

@@ -1,0 +1,1 @@
+"""Alembic's revisions of our tables; Optuna keeps its own."""

@@ -1,0 +1,370 @@
+"""What a study writes and reads while it runs: one SQL transaction an event, Optuna's rows and ours together.
+
+Optuna's own calls join our transaction: its session is bound to our connection for as long as the transaction lasts, and
+its commits become savepoints. After a rollback Optuna's cache would keep a ghost of what was rolled back, so its study
+object is made anew.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import optuna
+import sqlalchemy as sa
+from optuna.trial import TrialState
+from sqlalchemy import Connection
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from storage.columns import database_now
+from storage.errors import DatabaseAwayError, StudyNotFoundError
+from storage.tables import OPTUNA_TRIALS, TABLES
+
+LAUNCH, SPACE, TRIAL, ATTEMPT = (TABLES[f"tuner_{name}"] for name in ("launch", "space", "trial", "attempt"))
+EPOCH_METRIC, GRADIENT_FLOW, DECISION = (
+    TABLES[f"tuner_{name}"] for name in ("epoch_metric", "gradient_flow", "decision")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """A trial as the study needs it: Optuna's id and number, our status, and the values the sampler chose."""
+
+    trial_id: int
+    number: int
+    status: str
+    attempt: int
+    bracket: int
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an attempt runs: host name, process id, `cpu` or the GPU's name."""
+
+    node: str
+    worker: int
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A verdict with all that led to it; `value` and `cutoff` have the metric's own sign."""
+
+    epoch: int
+    rule: str
+    verdict: str
+    reason: str
+    value: float
+    bracket: int | None = None
+    rung: int | None = None
+    cutoff: float | None = None
+
+
+class StudyStore:
+    """One study in one database. Made by `create_study` or for a study that is there."""
+
+    def __init__(self, database: optuna.storages.RDBStorage, name: str) -> None:
+        self._database = database
+        self.name = name
+        self._optuna_study: optuna.Study | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator["StudyTransaction"]:
+        """All of what happens inside, or nothing. Two launches of one study take turns.
+
+        Raises: DatabaseAwayError: the database does not answer any more. StudyNotFoundError: the study was deleted.
+        """
+        sessions = self._database.scoped_session
+        try:
+            with self._database.engine.begin() as connection:
+                sessions.remove()
+                sessions.configure(bind=connection, join_transaction_mode="create_savepoint")
+                try:
+                    if self._optuna_study is None:
+                        self._optuna_study = self._load()
+                    _lock_study(connection, self._optuna_study)
+                    yield StudyTransaction(connection, self._optuna_study)
+                finally:
+                    sessions.remove()
+                    sessions.configure(bind=self._database.engine, join_transaction_mode="conditional_savepoint")
+        except BaseException as error:
+            self._optuna_study = None
+            if isinstance(error, OperationalError | InterfaceError):
+                raise DatabaseAwayError(
+                    f"the database does not answer: {error.orig}; the study can be gone on with when it does"
+                ) from error
+            raise
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A transaction of ours alone, beside the events: for the heartbeat."""
+        with self._database.engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._database.scoped_session.remove()
+        self._database.engine.dispose()
+
+    def _load(self) -> optuna.Study:
+        try:
+            return optuna.load_study(study_name=self.name, storage=self._database)
+        except KeyError as error:
+            raise StudyNotFoundError(f"study {self.name!r} is not in the database (any more)") from error
+
+
+def create_study(database: optuna.storages.RDBStorage, name: str, goal: Literal["maximize", "minimize"]) -> StudyStore:
+    """The study of this name, made when it is not there. `goal`: maximize or minimize."""
+    optuna.create_study(study_name=name, storage=database, direction=goal, load_if_exists=True)
+    return StudyStore(database, name)
+
+
+def _lock_study(connection: Connection, study: optuna.Study) -> None:
+    """At PostgreSQL's usual isolation two launches would not see each other's rungs; SQLite has one writer anyhow."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(
+            sa.text("SELECT pg_advisory_xact_lock(:space, :study)"), {"space": 0x7475, "study": study._study_id}
+        )
+
+
+class StudyTransaction:
+    """One event of a study. Every method reads and writes inside the one transaction."""
+
+    def __init__(self, connection: Connection, optuna_study: optuna.Study) -> None:
+        self.connection = connection
+        self.optuna_study = optuna_study
+        self.study_id: int = optuna_study._study_id
+        self._optuna = optuna_study._storage
+
+    def now(self) -> float:
+        """Unix time in seconds by the database's clock."""
+        return float(self.connection.execute(sa.select(database_now())).scalar_one())
+
+    # -- trials ---------------------------------------------------------------------------------------------------------
+
+    def count_trials(self) -> int:
+        """Trials begun so far, whatever became of them."""
+        return int(self._scalar(sa.select(sa.func.count()).select_from(TRIAL).where(TRIAL.c.study_id == self.study_id)))
+
+    def count_running(self) -> int:
+        """Trials that an attempt is working on."""
+        query = sa.select(sa.func.count()).select_from(TRIAL)
+        return int(self._scalar(query.where(TRIAL.c.study_id == self.study_id, TRIAL.c.status == "running")))
+
+    def next_trial_number(self) -> int:
+        """The number that Optuna will give to the next trial."""
+        query = sa.select(sa.func.count()).select_from(OPTUNA_TRIALS).where(OPTUNA_TRIALS.c.study_id == self.study_id)
+        return int(self._scalar(query))
+
+    def trial(self, number: int) -> TrialRecord | None:
+        """The trial of this number, or None when it was deleted."""
+        return self._find_trial(OPTUNA_TRIALS.c.number == number)
+
+    def first_queued(self) -> TrialRecord | None:
+        """The queued trial with the lowest number."""
+        return self._find_trial(TRIAL.c.status == "queued")
+
+    def add_trial(self, trial_id: int, bracket: int, configuration_hash: str) -> None:
+        """Ours beside the trial that Optuna has just made; it is queued until an attempt starts."""
+        newest = sa.select(sa.func.max(SPACE.c.space_id)).where(SPACE.c.study_id == self.study_id).scalar_subquery()
+        self.connection.execute(
+            sa.insert(TRIAL).values(
+                trial_id=trial_id,
+                study_id=self.study_id,
+                space_id=newest,
+                status="queued",
+                attempt=0,
+                bracket=bracket,
+                configuration_hash=configuration_hash,
+            )
+        )
+
+    def end_trial(self, trial: TrialRecord, state: str, value: float | None = None) -> None:
+        """The trial came to `state`: complete (with its value), pruned or failed. Optuna's row is told too."""
+        self._set_status(trial.trial_id, "ended")
+        if state == "pruned":
+            value = self.last_value(trial)  # as Optuna's own tell() does
+        self._optuna.set_trial_state_values(trial.trial_id, _OPTUNA_STATES[state], None if value is None else [value])
+
+    # -- attempts -------------------------------------------------------------------------------------------------------
+
+    def start_attempt(self, trial: TrialRecord, launch_id: int, cpus: float, gpus: float, now: float) -> int:
+        """Begin the trial's next attempt and return its number; older attempts may not write from now on."""
+        attempt = trial.attempt + 1
+        self.connection.execute(
+            sa.update(TRIAL).where(TRIAL.c.trial_id == trial.trial_id).values(status="running", attempt=attempt)
+        )
+        self.connection.execute(
+            sa.insert(ATTEMPT).values(
+                trial_id=trial.trial_id,
+                attempt=attempt,
+                launch_id=launch_id,
+                cpus=cpus,
+                gpus=gpus,
+                started_at=now,
+                epochs_before=self.last_epoch(trial),
+            )
+        )
+        return attempt
+
+    def place_attempt(self, trial: TrialRecord, place: Place) -> None:
+        """Note where the running attempt is, once it is known."""
+        self.connection.execute(
+            sa.update(ATTEMPT)
+            .where(ATTEMPT.c.trial_id == trial.trial_id, ATTEMPT.c.attempt == trial.attempt, ATTEMPT.c.node.is_(None))
+            .values(node=place.node, worker=place.worker, device=place.device)
+        )
+
+    def end_attempt(self, trial: TrialRecord, outcome: str, now: float, traceback: str | None = None) -> None:
+        """Note how the running attempt ended."""
+        self.connection.execute(
+            sa.update(ATTEMPT)
+            .where(ATTEMPT.c.trial_id == trial.trial_id, ATTEMPT.c.attempt == trial.attempt)
+            .values(ended_at=now, outcome=outcome, traceback=traceback)
+        )
+
+    def queue_again(self, trial: TrialRecord) -> None:
+        """The trial is to be gone on with by a later attempt."""
+        self._set_status(trial.trial_id, "queued")
+
+    def attempt_progress(self, trial: TrialRecord) -> list[tuple[str | None, int]]:
+        """Outcome and epochs recorded before each attempt, oldest first."""
+        query = sa.select(ATTEMPT.c.outcome, ATTEMPT.c.epochs_before).where(ATTEMPT.c.trial_id == trial.trial_id)
+        return [(row.outcome, row.epochs_before) for row in self.connection.execute(query.order_by(ATTEMPT.c.attempt))]
+
+    def requeue_attempts_of(self, launch_id: int, outcome: str, now: float) -> list[int]:
+        """End every open attempt of a launch and queue its trials again; returns their numbers."""
+        query = (
+            sa.select(OPTUNA_TRIALS.c.number)
+            .select_from(
+                ATTEMPT.join(TRIAL, TRIAL.c.trial_id == ATTEMPT.c.trial_id).join(
+                    OPTUNA_TRIALS, OPTUNA_TRIALS.c.trial_id == TRIAL.c.trial_id
+                )
+            )
+            .where(ATTEMPT.c.launch_id == launch_id, ATTEMPT.c.ended_at.is_(None), TRIAL.c.study_id == self.study_id)
+        )
+        numbers = sorted(self.connection.execute(query).scalars())
+        for number in numbers:
+            trial = self.trial(number)
+            assert trial is not None, "read in this transaction"
+            self.end_attempt(trial, outcome, now)
+            self.queue_again(trial)
+        return numbers
+
+    def spent_hours(self, now: float) -> float:
+        """Wall hours of all launches so far."""
+        until = sa.func.coalesce(LAUNCH.c.ended_at, now)
+        seconds = self._scalar(
+            sa.select(sa.func.sum(until - LAUNCH.c.started_at)).where(LAUNCH.c.study_id == self.study_id)
+        )
+        return float(seconds or 0.0) / 3600
+
+    def spent_gpu_hours(self, now: float) -> float:
+        """GPU hours of all attempts so far, running ones included."""
+        seconds = sa.func.sum((sa.func.coalesce(ATTEMPT.c.ended_at, now) - ATTEMPT.c.started_at) * ATTEMPT.c.gpus)
+        query = sa.select(seconds).select_from(ATTEMPT.join(TRIAL, TRIAL.c.trial_id == ATTEMPT.c.trial_id))
+        return float(self._scalar(query.where(TRIAL.c.study_id == self.study_id)) or 0.0) / 3600
+
+    # -- epochs ---------------------------------------------------------------------------------------------------------
+
+    def last_epoch(self, trial: TrialRecord) -> int:
+        """The newest recorded epoch, 0 before the first."""
+        return int(
+            self._scalar(sa.select(sa.func.max(EPOCH_METRIC.c.epoch)).where(EPOCH_METRIC.c.trial_id == trial.trial_id))
+            or 0
+        )
+
+    def metrics(self, trial: TrialRecord, epoch: int) -> dict[str, float]:
+        """What is recorded of an epoch; empty when nothing is."""
+        query = sa.select(EPOCH_METRIC.c.name, EPOCH_METRIC.c.value)
+        rows = self.connection.execute(
+            query.where(EPOCH_METRIC.c.trial_id == trial.trial_id, EPOCH_METRIC.c.epoch == epoch)
+        )
+        return {row.name: row.value for row in rows}
+
+    def record_epoch(self, trial: TrialRecord, epoch: int, value: float, metrics: Mapping[str, float]) -> None:
+        """Every figure of a new epoch, and its value as Optuna's intermediate value at that step."""
+        self._optuna.set_trial_intermediate_value(trial.trial_id, epoch, value)
+        self.connection.execute(
+            sa.insert(EPOCH_METRIC),
+            [
+                {"trial_id": trial.trial_id, "epoch": epoch, "name": name, "value": figure}
+                for name, figure in metrics.items()
+            ],
+        )
+
+    def record_gradient_flow(self, trial: TrialRecord, epoch: int, flow: Mapping[str, float]) -> None:
+        """Mean |dL/dW| of every layer; the layers' names are written once a trial."""
+        self.connection.execute(
+            sa.update(TRIAL)
+            .where(TRIAL.c.trial_id == trial.trial_id, TRIAL.c.layers.is_(None))
+            .values(layers=list(flow))
+        )
+        self.connection.execute(
+            sa.insert(GRADIENT_FLOW).values(
+                trial_id=trial.trial_id, epoch=epoch, mean_abs_gradients=np.array(list(flow.values()), np.float64)
+            )
+        )
+
+    def epoch_values(self, trial: TrialRecord) -> list[float]:
+        """The objective's value of each recorded epoch, in order."""
+        values = self._optuna.get_trial(trial.trial_id).intermediate_values
+        return [values[epoch] for epoch in sorted(values)]
+
+    def last_value(self, trial: TrialRecord) -> float | None:
+        """The objective's value of the newest epoch."""
+        values = self.epoch_values(trial)
+        return values[-1] if values else None
+
+    # -- decisions ------------------------------------------------------------------------------------------------------
+
+    def record_decision(self, trial: TrialRecord, decision: DecisionRecord) -> None:
+        """A verdict at a rung, or a stop."""
+        self.connection.execute(
+            sa.insert(DECISION).values(
+                study_id=self.study_id,
+                trial_id=trial.trial_id,
+                epoch=decision.epoch,
+                rule=decision.rule,
+                verdict=decision.verdict,
+                reason=decision.reason,
+                bracket=decision.bracket,
+                rung=decision.rung,
+                value=decision.value,
+                cutoff=decision.cutoff,
+            )
+        )
+
+    def rung_values(self, rule: str, bracket: int, rung: int) -> list[float]:
+        """Values that earlier trials of the bracket had at the rung, in the order they came."""
+        query = sa.select(DECISION.c.value).where(
+            DECISION.c.study_id == self.study_id,
+            DECISION.c.rule == rule,
+            DECISION.c.bracket == bracket,
+            DECISION.c.rung == rung,
+        )
+        return list(self.connection.execute(query.order_by(DECISION.c.decision_id)).scalars())
+
+    # -- private --------------------------------------------------------------------------------------------------------
+
+    def _scalar(self, query: sa.Select[Any]) -> Any:
+        return self.connection.execute(query).scalar_one_or_none()
+
+    def _set_status(self, trial_id: int, status: str) -> None:
+        self.connection.execute(sa.update(TRIAL).where(TRIAL.c.trial_id == trial_id).values(status=status))
+
+    def _find_trial(self, condition: sa.ColumnElement[bool]) -> TrialRecord | None:
+        query = sa.select(TRIAL, OPTUNA_TRIALS.c.number).join(
+            OPTUNA_TRIALS, OPTUNA_TRIALS.c.trial_id == TRIAL.c.trial_id
+        )
+        query = query.where(TRIAL.c.study_id == self.study_id, condition).order_by(OPTUNA_TRIALS.c.number).limit(1)
+        row = self.connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        parameters = self._optuna.get_trial(row.trial_id).params
+        return TrialRecord(row.trial_id, row.number, row.status, row.attempt, row.bracket, parameters)
+
+
+_OPTUNA_STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}

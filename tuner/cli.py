@@ -1,0 +1,196 @@
+"""The command line. Imports what a command needs inside the command: `--help` must not wait for torch, Ray or Optuna."""
+
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tuner import __version__
+from tuner.errors import InputError, TunerError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from storage.reading import StudyReader
+    from tuner.search_space import SearchSpace
+
+BAD_INPUT, NOTHING_FINISHED, INTERNAL_ERROR, DATABASE_AWAY = 2, 1, 70, 75
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Hyperparameter optimization: Ray Tune schedules, Optuna samples, one SQL database remembers.",
+)
+
+SpaceFile = Annotated[Path, typer.Argument(metavar="SPACE.yaml", help="A search space file.")]
+Overrides = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set any key of the file, e.g. settings.epochs=3.")
+]
+StorageUrl = Annotated[
+    str | None, typer.Option("--storage", metavar="URL", help="Database; else TUNER_STORAGE, else sqlite:///tuner.db.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print plain JSON.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(f"tuner {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def launch(
+    space: SpaceFile,
+    overrides: Overrides = [],
+    storage: StorageUrl = None,
+    trials: Annotated[int | None, typer.Option(help="Short for --set budget.trials=N.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Short for --set concurrency=N.")] = None,
+) -> None:
+    """Start the study of a search space file, or go on with it."""
+    short = {"budget.trials": trials, "concurrency": concurrency}
+    given = (*overrides, *(f"{key}={value}" for key, value in short.items() if value is not None))
+    checked = _load(space, given)
+    from tuner.api import storage_url
+    from tuner.launching import launch as run
+
+    url = storage_url(storage)
+    run(checked, url, say=_say)
+    study = _reader(storage).study(checked.study)
+    from tuner.reporting.summary import best_table
+
+    print()
+    _console().print(best_table(study, top=5))
+    _print_database(url, checked.study)
+    if not any(trial.state == "complete" for trial in study.trials):
+        raise typer.Exit(NOTHING_FINISHED)
+
+
+@app.command()
+def status(
+    study: Annotated[str | None, typer.Argument(help="A study's name; without it, all studies.")] = None,
+    storage: StorageUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how a study stands: states, best so far, rate, time left, rungs, launches."""
+    reader = _reader(storage)
+    from tuner.reporting.summary import rung_table, status_lines, status_values, studies_table
+
+    studies = [reader.study(name) for name in ([study] if study else reader.names())]
+    if as_json:
+        values = [status_values(view) for view in studies]
+        _print_json(values[0] if study else values)
+    elif study is None:
+        _console().print(studies_table(studies))
+    else:
+        for line in status_lines(studies[0]):
+            print(line)
+        if studies[0].rungs:
+            _console().print(rung_table(studies[0]))
+
+
+@app.command()
+def best(
+    study: Annotated[str, typer.Argument(help="A study's name.")],
+    storage: StorageUrl = None,
+    as_json: AsJson = False,
+    top: Annotated[int, typer.Option(min=1, help="How many configurations.")] = 10,
+) -> None:
+    """Print a study's top configurations."""
+    view = _reader(storage).study(study)
+    from tuner.reporting.summary import best_table, best_values, rank
+
+    if as_json:
+        _print_json([best_values(view, ranked) for ranked in rank(view)[:top]])
+    else:
+        _console().print(best_table(view, top))
+
+
+@app.command()
+def train(space: SpaceFile, overrides: Overrides = []) -> None:
+    """Train one configuration in this process, without Ray and without a database; every entry of `space` needs one value."""
+    checked = _load(space, tuple(overrides))
+    configuration = checked.fixed_configuration()
+    from tuner.single import train_configuration
+
+    train_configuration(checked, configuration, say=_say)
+
+
+@app.command()
+def validate(space: SpaceFile, overrides: Overrides = []) -> None:
+    """Check a search space file, and say what it asks for."""
+    checked = _load(space, tuple(overrides))
+    from tuner.trainer_check import check_values
+
+    check_values(checked)
+    names = ", ".join(parameter.name for parameter in checked.parameters)
+    print(
+        f"{space}: right. Study {checked.study}: {checked.metric.goal} {checked.metric.name} over {names or 'no parameter'}, "
+        f"{checked.epochs} epochs a trial."
+    )
+
+
+def main() -> None:
+    """Run a command; every error becomes one line and an exit code."""
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt as error:
+        _stop(getattr(error, "exit_code", 130), "interrupted; launch again to go on")
+    except TunerError as error:
+        _stop(BAD_INPUT if isinstance(error, InputError) else INTERNAL_ERROR, str(error))
+    except Exception as error:
+        _stop(*_explain(error))
+
+
+def _explain(error: Exception) -> tuple[int, str]:
+    if "storage.errors" in sys.modules:  # else it cannot be one of them
+        from storage.errors import DatabaseAwayError, StorageError
+
+        if isinstance(error, StorageError):
+            return DATABASE_AWAY if isinstance(error, DatabaseAwayError) else BAD_INPUT, str(error)
+    traceback.print_exc()
+    return INTERNAL_ERROR, "internal error, see the traceback above; what is recorded is safe, launch again to go on"
+
+
+def _stop(code: int, message: str) -> None:
+    print(f"error: {message}" if code not in (130, 143) else message, file=sys.stderr, flush=True)
+    sys.exit(code)
+
+
+def _load(path: Path, overrides: tuple[str, ...]) -> "SearchSpace":
+    from tuner.search_space import load_search_space
+
+    return load_search_space(path, overrides)
+
+
+def _reader(storage: str | None) -> "StudyReader":
+    from storage.reading import StudyReader
+    from tuner.api import storage_url
+
+    return StudyReader(storage_url(storage))
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(soft_wrap=False)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _print_database(url: str, study: str) -> None:
+    from storage.engine import mask_passwords
+
+    shown = mask_passwords(url)
+    print(f"database: {shown}")
+    print(f"next: tuner status {study} --storage {shown}   or   optuna-dashboard {shown}")
+
+
+def _print_json(values: Any) -> None:
+    print(json.dumps(values, indent=2))

@@ -1,0 +1,90 @@
+"""What runs on a worker: one attempt after another, each a trainer called once an epoch. Knows no database."""
+
+import os
+import socket
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from storage.store import Place
+from tuner.errors import TrainingError
+from tuner.study import Assignment, EpochReport
+from tuner.training.device import choose_device, prepare_process
+from tuner.training.trainer import Trainer, find_trainer
+
+SECONDS = "seconds"  # name of the figure that the executor adds: how long the epoch took
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An assignment and all a worker needs to run it."""
+
+    assignment: Assignment
+    trainer: str
+    cpus: float
+    gpus: float
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The training code raised; the traceback is all that is left of it."""
+
+    traceback: str
+
+
+class AttemptRunner:
+    """Runs one job, epoch by epoch; the trainer is made with the first one, so that its errors are reported too."""
+
+    def __init__(self, job: Job, data: Any) -> None:
+        self._job = job
+        self._data = data
+        self._epoch = 0
+        self._trainer: Trainer | None = None
+        self._checksum: int | None = None
+
+    def run_epoch(self) -> EpochReport | Broken:
+        """Train one more epoch and say what came of it."""
+        try:
+            return self._report()
+        except Exception:
+            return Broken(traceback.format_exc())
+
+    def _report(self) -> EpochReport:
+        begin = time.perf_counter()
+        trainer = self._trainer = self._trainer or self._make_trainer()
+        self._epoch += 1
+        metrics = _checked(trainer.train_epoch())
+        self._refuse_changed_data()
+        flow = trainer.gradient_flow() if hasattr(trainer, "gradient_flow") else {}
+        metrics[SECONDS] = time.perf_counter() - begin
+        return EpochReport(self._epoch, metrics, flow, self._place())
+
+    def _make_trainer(self) -> Trainer:
+        job = self._job
+        prepare_process(job.cpus)
+        if hasattr(self._data, "checksum"):
+            self._checksum = self._data.checksum()
+        return find_trainer(job.trainer)(job.assignment.configuration, self._data, choose_device(job.gpus))
+
+    def _refuse_changed_data(self) -> None:
+        """All trials of a node map the same memory: one that writes into it would spoil the others unseen."""
+        at_the_end = self._epoch == self._job.assignment.epochs
+        if at_the_end and self._checksum is not None and self._data.checksum() != self._checksum:
+            raise TrainingError(
+                "the shared data set has been changed while this trial ran: a trainer wrote into its arrays; "
+                "copy what you change"
+            )
+
+    def _place(self) -> Place:
+        return Place(socket.gethostname(), os.getpid(), choose_device(self._job.gpus))
+
+
+def _checked(metrics: Mapping[str, Any]) -> dict[str, float]:
+    try:
+        return {str(name): float(value) for name, value in metrics.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise TrainingError(
+            f"train_epoch() must return a mapping of names to numbers, not {metrics!r}: {error}"
+        ) from error

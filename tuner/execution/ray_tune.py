@@ -1,0 +1,233 @@
+"""Ray Tune schedules attempts over the workers of a machine; the study decides everything else.
+
+Tune's hooks are adapters: `suggest` asks the study for the next attempt, `on_trial_result` hands it an epoch. A trial of
+Tune is one attempt at a trial of the study. Tune's checkpoints, pauses, loggers and snapshots are not used.
+"""
+
+import logging
+import math
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# read by Ray when it is imported
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # signals are the launch's
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", str(10**9))  # its snapshots are never read
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+if "ray" not in sys.modules and "RAY_AUTH_MODE" not in os.environ:
+    # left to itself, a local Ray writes a token into the home folder; ours lives and dies with this process
+    os.environ["RAY_AUTH_MODE"] = "token"
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+import ray
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from tuner.errors import InputError, TunerError
+from tuner.execution.attempt import AttemptRunner, Broken, Job
+from tuner.search_space import Resources
+from tuner.study import Assignment, AttemptEnd, Decider, EpochReport, Idle
+
+_ANSWER = "answer"
+
+
+class RayTuneExecutor:
+    """Runs a study on a Ray of its own on this machine.
+
+    Args:
+        trainer: the trainer's name, as in a search space.
+        data: what every attempt is given, or None; each node holds one copy in shared memory.
+        resources: what one attempt is given.
+        concurrency: how many attempts at once, or auto: as many as fit.
+    After `start`, `cpus` and `gpus` are an attempt's share and `concurrency` is how many fit.
+    """
+
+    def __init__(self, trainer: str, data: Any, resources: Resources, concurrency: int | str) -> None:
+        self._trainer = trainer
+        self._data = data
+        self._resources = resources
+        self._wanted_concurrency = concurrency
+        self._folder = Path(tempfile.mkdtemp(prefix="tuner-", dir="/tmp"))  # short: socket paths end at 107 bytes
+        self.cpus = 1.0
+        self.gpus = 0.0
+        self.concurrency = 1
+
+    def start(self) -> None:
+        """Start Ray and find out what fits.
+
+        Raises: InputError: an attempt asks for more than this machine has.
+        """
+        _quiet()
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            configure_logging=False,
+            _temp_dir=str(self._folder / "ray"),
+        )
+        have = ray.cluster_resources()
+        have_cpus, have_gpus = have.get("CPU", 0.0), have.get("GPU", 0.0)
+        self.cpus = 1.0 if self._resources.cpus == "auto" else float(self._resources.cpus)
+        self.gpus = float(min(1.0, have_gpus)) if self._resources.gpus == "auto" else float(self._resources.gpus)
+        fits = math.floor(have_cpus / self.cpus)
+        if self.gpus:
+            fits = min(fits, math.floor(have_gpus / self.gpus))
+        if fits < 1:
+            raise InputError(
+                f"resources: a trial asks for {self.cpus:g} CPUs and {self.gpus:g} GPUs; this machine has "
+                f"{have_cpus:g} and {have_gpus:g}; lower resources.cpus or resources.gpus"
+            )
+        self.concurrency = fits if self._wanted_concurrency == "auto" else min(fits, int(self._wanted_concurrency))
+
+    def run(self, study: Decider) -> None:
+        """Run until the study says finished.
+
+        Raises: TunerError: Ray itself broke. Whatever the study's events raise goes through.
+        """
+        attempts = _Attempts(study, self._trainer, self.cpus, self.gpus)
+        trainable = tune.with_resources(
+            tune.with_parameters(_Worker, data=self._data), {"cpu": self.cpus, "gpu": self.gpus}
+        )
+        tuner = tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=_Ask(attempts),
+                scheduler=_Report(attempts),
+                num_samples=-1,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: str(trial.trial_id),
+            ),
+            run_config=tune.RunConfig(
+                name="study",
+                storage_path=str(self._folder / "tune"),
+                verbose=0,
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+        try:
+            tuner.fit()
+        except tune.TuneError as error:
+            raise TunerError(
+                f"Ray Tune ended the run: {error}; the study can be gone on with: launch it again"
+            ) from error
+        if not attempts.finished:
+            raise TunerError("Ray Tune ended the run before the study was finished; launch it again to go on")
+
+    def stop(self) -> None:
+        """End Ray and remove what it wrote."""
+        ray.shutdown()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _Attempts:
+    """The study's attempts by Tune's trial ids; shared by the two hooks."""
+
+    def __init__(self, study: Decider, trainer: str, cpus: float, gpus: float) -> None:
+        self._study = study
+        self._job: Callable[[Assignment], Job] = lambda assignment: Job(assignment, trainer, cpus, gpus)
+        self._running: dict[str, Assignment] = {}
+        self._must_ask = True
+        self.finished = False
+
+    def begin(self, tune_id: str) -> Job | None:
+        """The next job, or None for now. A study that says wait is asked again after an event, not at every turn."""
+        if not self._must_ask:
+            return None
+        answer = self._study.next_trial()
+        if isinstance(answer, Idle):
+            self._must_ask = False
+            self.finished = answer is Idle.FINISHED
+            return None
+        self._running[tune_id] = answer
+        return self._job(answer)
+
+    def stops_after(self, tune_id: str, answer: EpochReport | Broken) -> bool:
+        """Hand the study what a worker said; whether the attempt ends."""
+        assignment = self._running[tune_id]
+        if isinstance(answer, Broken):
+            self._study.on_end(assignment, AttemptEnd.RAISED, answer.traceback)
+            return self._forget(tune_id)
+        return self._study.on_epoch(assignment, answer).stops and self._forget(tune_id)
+
+    def lost(self, tune_id: str, words: str) -> None:
+        """Tune says that the attempt's worker is gone."""
+        assignment = self._running.get(tune_id)
+        if assignment is not None:
+            self._study.on_end(assignment, AttemptEnd.WORKER_LOST, words)
+            self._forget(tune_id)
+
+    def _forget(self, tune_id: str) -> bool:
+        del self._running[tune_id]
+        self._must_ask = True
+        return True
+
+
+class _Ask(Searcher):  # type: ignore[misc]
+    """Tune asks for the next trial: the study's next attempt."""
+
+    def __init__(self, attempts: _Attempts) -> None:
+        super().__init__()
+        self._attempts = attempts
+
+    def suggest(self, trial_id: str) -> Any:
+        job = self._attempts.begin(trial_id)
+        if job is not None:
+            return {"job": job}
+        return Searcher.FINISHED if self._attempts.finished else None
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+        """Nothing: the study ended the attempt, or `_Report` heard of its worker's death."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the database remembers."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the database remembers."""
+
+
+class _Report(FIFOScheduler):  # type: ignore[misc]
+    """Tune reports a result or a death: the study's event, and its decision back to Tune."""
+
+    def __init__(self, attempts: _Attempts) -> None:
+        super().__init__()
+        self._attempts = attempts
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        stops = self._attempts.stops_after(trial.trial_id, result[_ANSWER])
+        return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        error = trial.get_error()
+        self._attempts.lost(trial.trial_id, str(error) if error else "Ray lost the worker and gave no reason")
+
+
+class _Worker(tune.Trainable):  # type: ignore[misc]
+    """A worker process; it is kept between attempts, with all it has imported."""
+
+    def setup(self, config: dict[str, Any], data: Any = None) -> None:
+        self._data = data
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._runner = AttemptRunner(new_config["job"], self._data)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        return {_ANSWER: self._runner.run_epoch()}
+
+
+def _quiet() -> None:
+    """Ray's advice on how to use Tune is not for our users; its errors are. Tune's last summary looks for metrics in files
+    that are not written here, and complains of each trial."""
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.CRITICAL)

@@ -1,0 +1,87 @@
+"""Ctrl-C and SIGTERM: the event being recorded is finished, then the launch ends; a second signal leaves at once."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TypeVar
+
+from tuner.study import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+Answer = TypeVar("Answer")
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody asked this process to end."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal.Signals(signal_number).name)
+        self.exit_code = 128 + signal_number
+
+
+class Interrupts:
+    """Knows whether a signal has come, and keeps it from tearing an event apart."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._in_event = False
+
+    def run_event(self, event: Callable[[], Answer]) -> Answer:
+        """Run one event to its end; a signal that comes meanwhile ends the launch after it.
+
+        Raises: Interrupted: a signal has come.
+        """
+        self._in_event = True
+        try:
+            answer = event()
+        finally:
+            self._in_event = False
+        self.raise_if_received()
+        return answer
+
+    def raise_if_received(self) -> None:
+        """Raises: Interrupted: a signal has come."""
+        if self.received is not None:
+            raise Interrupted(self.received)
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """The handler. Whatever is written is committed or rolled back as a whole, so leaving at once loses nothing."""
+        if self.received is not None:
+            os._exit(128 + number)
+        self.received = number
+        if not self._in_event:
+            raise Interrupted(number)
+
+
+@contextmanager
+def catch_signals() -> Iterator[Interrupts]:
+    """Turn SIGINT and SIGTERM into `Interrupted` inside the block; to be entered on the main thread."""
+    interrupts = Interrupts()
+    before = {number: signal.signal(number, interrupts.on_signal) for number in _SIGNALS}
+    try:
+        yield interrupts
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Uninterrupted:
+    """A study whose events signals cannot tear apart."""
+
+    def __init__(self, study: Decider, interrupts: Interrupts) -> None:
+        self._study = study
+        self._interrupts = interrupts
+
+    def next_trial(self) -> Assignment | Idle:
+        """As the study's."""
+        return self._interrupts.run_event(self._study.next_trial)
+
+    def on_epoch(self, assignment: Assignment, report: EpochReport) -> Decision:
+        """As the study's."""
+        return self._interrupts.run_event(lambda: self._study.on_epoch(assignment, report))
+
+    def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str) -> Outcome:
+        """As the study's."""
+        return self._interrupts.run_event(lambda: self._study.on_end(assignment, end, traceback))

@@ -1,0 +1,194 @@
+"""One launch of a study, from a checked file to the last event: checks, the launch's row, the executor, the end."""
+
+import importlib.metadata
+import platform
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from storage import launches
+from storage.engine import mask_passwords, open_for_launch
+from storage.errors import StudyBusyError
+from storage.store import StudyStore, create_study
+from tuner.errors import SettingError
+from tuner.interrupts import Uninterrupted, catch_signals
+from tuner.preflight import check_launch, refuse_changed_space
+from tuner.progress import ProgressLines
+from tuner.search_space import SearchSpace
+from tuner.study import Decider, Study
+from tuner.training.trainer import load_data
+from tuner.yaml_source import locate
+
+_PACKAGES = ("tuner", "ray", "optuna", "torch", "torchvision", "sqlalchemy", "numpy")
+Say = Callable[[str], None]
+
+
+class Executor(Protocol):
+    """Runs what a study decides. After `start`, its attributes say what an attempt is given and how many fit at once."""
+
+    cpus: float
+    gpus: float
+    concurrency: int
+
+    def start(self) -> None:
+        """Take hold of the workers."""
+        ...
+
+    def run(self, study: Decider) -> None:
+        """Run until the study says finished."""
+        ...
+
+    def stop(self) -> None:
+        """Let go of everything, whatever happened."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    store: StudyStore
+    launch_id: int
+
+
+def launch(
+    space: SearchSpace,
+    storage: str,
+    say: Say = print,
+    make_executor: Callable[[SearchSpace, Any], Executor] | None = None,
+) -> None:
+    """Start a study, or go on with it, until its budget is spent.
+
+    Args:
+        space: a checked search space.
+        storage: URL of the database; made when it is a SQLite file that does not exist.
+        say: takes one line for each event.
+        make_executor: (space, data) -> executor; Ray Tune on this machine when None.
+    Raises: TunerError, StorageError: complete messages; on input errors nothing was written. Interrupted: SIGINT or SIGTERM
+        came; the study can be gone on with.
+    """
+    check_launch(space, storage)
+    data = _load_data(space)
+    fingerprint = str(data.checksum()) if hasattr(data, "checksum") else None
+    refuse_changed_space(space, storage, fingerprint)
+    with catch_signals() as interrupts, _registered(space, storage, fingerprint, say) as registered:
+        executor = (make_executor or _ray_tune)(space, data)
+        try:
+            executor.start()
+            _announce(space, executor, say)
+            study = Study(
+                registered.store,
+                space,
+                registered.launch_id,
+                concurrency=executor.concurrency,
+                cpus=executor.cpus,
+                gpus=executor.gpus,
+            )
+            told = ProgressLines(study, space.metric, space.settings, say)
+            executor.run(Uninterrupted(told, interrupts))
+        except BaseException:
+            interrupts.raise_if_received()  # Ray turns our exception into its own KeyboardInterrupt, or an error that follows it
+            raise
+        finally:
+            executor.stop()
+
+
+def _ray_tune(space: SearchSpace, data: Any) -> Executor:
+    from tuner.execution.ray_tune import RayTuneExecutor  # seconds of import, after everything that may be refused
+
+    return RayTuneExecutor(space.trainer, data, space.resources, space.concurrency)
+
+
+def _load_data(space: SearchSpace) -> Any:
+    try:
+        return load_data(space.trainer, space.settings)
+    except SettingError as error:
+        raise locate(space.source, error, ("settings",)) from error
+
+
+def _announce(space: SearchSpace, executor: Executor, say: Say) -> None:
+    gpus = f", {executor.gpus:g} GPU" if executor.gpus else ""
+    say(
+        f"study {space.study}: {executor.concurrency} at once, each {executor.cpus:g} CPU{gpus}; {space.epochs} epochs a trial"
+    )
+
+
+@contextmanager
+def _registered(space: SearchSpace, url: str, fingerprint: str | None, say: Say) -> Iterator[_Launch]:
+    """The launch's row with its heartbeat, from the take-over of dead launches to the launch's end."""
+    store = create_study(open_for_launch(url), space.study, space.metric.goal)
+    try:
+        launch_id = _begin(store, space, fingerprint, say)
+        outcome = "failed"
+        try:
+            with _heartbeat(store, launch_id):
+                yield _Launch(store, launch_id)
+            outcome = "finished"
+        except KeyboardInterrupt:
+            outcome = "interrupted"
+            raise
+        finally:
+            _end(store, launch_id, outcome)
+    finally:
+        store.close()
+
+
+def _begin(store: StudyStore, space: SearchSpace, fingerprint: str | None, say: Say) -> int:
+    with store.transaction() as transaction:
+        connection, study_id = transaction.connection, transaction.study_id
+        for other in launches.open_launches(connection, study_id):
+            if other.is_alive():
+                raise StudyBusyError(
+                    f"study {space.study!r} is being run by process {other.identity.pid} on "
+                    f"{other.identity.hostname}; wait for it, or end it first"
+                )
+            left = transaction.requeue_attempts_of(
+                other.launch_id, "launch_died", launches.last_heartbeat(connection, other.launch_id)
+            )
+            launches.end_launch(
+                connection, other.launch_id, "died", launches.last_heartbeat(connection, other.launch_id)
+            )
+            say(f"a launch that died (process {other.identity.pid}) left {len(left)} running trials; they go on first")
+        newest = launches.newest_space(connection, study_id)
+        if newest is None or newest.content != space.as_json():
+            version = 1 if newest is None else newest.version + 1
+            launches.add_space(connection, study_id, version, space.as_json(), fingerprint)
+        argv = [mask_passwords(argument) for argument in sys.argv]
+        return launches.begin_launch(
+            connection, study_id, launches.ProcessIdentity.of_this_process(), _versions(), argv
+        )
+
+
+def _end(store: StudyStore, launch_id: int, outcome: str) -> None:
+    with store.transaction() as transaction:
+        transaction.requeue_attempts_of(launch_id, "interrupted", transaction.now())
+        launches.end_launch(transaction.connection, launch_id, outcome)
+
+
+@contextmanager
+def _heartbeat(store: StudyStore, launch_id: int) -> Iterator[None]:
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(launches.HEARTBEAT_SECONDS):
+            with store.connection() as connection:
+                launches.renew_heartbeat(connection, launch_id)
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,93 @@
+"""All that can be said against a launch before anything is started or written."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from storage import launches
+from storage.engine import check_can_launch, open_existing
+from storage.errors import DatabaseUnreachableError, StudyChangedError, StudyNotFoundError
+from storage.store import StudyStore
+from tuner.search_space import SearchSpace
+from tuner.study import rule_of
+from tuner.trainer_check import check_values
+
+_MAY_CHANGE = ("budget", "resources", "concurrency")
+_MAY_CHANGE_SETTINGS = ("data_dir",)  # the data may lie elsewhere; that they are the same is checked by their checksum
+
+
+def check_launch(space: SearchSpace, storage: str) -> None:
+    """Check the space, the machine and the database.
+
+    Raises: InputError, StorageError: complete messages.
+    """
+    rule_of(space)
+    check_values(space)
+    check_can_launch(storage)
+    cpus = space.resources.cpus
+    if cpus != "auto" and cpus > (os.cpu_count() or 1):
+        raise space.source.error(
+            ["resources", "cpus"], f"{cpus} CPUs for a trial, but this machine has {os.cpu_count()}; lower it"
+        )
+    gpus = space.resources.gpus
+    if gpus != "auto" and gpus > 0:
+        from tuner.training.device import num_gpus  # imports torch, which only this question needs
+
+        if gpus > num_gpus():
+            raise space.source.error(
+                ["resources", "gpus"],
+                f"{gpus:g} GPUs for a trial, but PyTorch finds {num_gpus()} here; write auto or 0 to train on CPUs",
+            )
+
+
+def refuse_changed_space(space: SearchSpace, storage: str, fingerprint: str | None) -> None:
+    """Refuse to go on with a study under a file that makes new trials incomparable with its old ones.
+
+    Raises: StudyChangedError: names the keys that differ.
+    """
+    try:
+        database = open_existing(storage)
+    except DatabaseUnreachableError:
+        return  # no study yet
+    store = StudyStore(database, space.study)
+    try:
+        with store.transaction() as transaction:
+            newest = launches.newest_space(transaction.connection, transaction.study_id)
+    except StudyNotFoundError:
+        return
+    finally:
+        store.close()
+    if newest is None:
+        raise StudyChangedError(
+            f"study {space.study!r} in this database was not made by this product; give yours another name: "
+            "--set study=NAME"
+        )
+    differing = _differences(newest.content, space.as_json())
+    if differing:
+        raise StudyChangedError(
+            f"{space.source.name}: study {space.study!r} was begun with other values: {'; '.join(differing)}. Trials would not be "
+            "comparable. Restore them, or begin another study: --set study=NAME"
+        )
+    if newest.data_fingerprint != fingerprint:
+        raise StudyChangedError(
+            f"{space.source.name}: the data of study {space.study!r} have changed since it was begun. Restore "
+            "them, or begin another study: --set study=NAME"
+        )
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    found = []
+    for key in sorted(set(old) | set(new)):
+        if key in _MAY_CHANGE or old.get(key) == new.get(key):
+            continue
+        if key in ("settings", "space"):
+            before, after = old.get(key, {}), new.get(key, {})
+            inner = [name for name in sorted(set(before) | set(after)) if before.get(name) != after.get(name)]
+            found += [
+                f"{key}.{name} was {before.get(name, 'absent')}, is {after.get(name, 'absent')}"
+                for name in inner
+                if not (key == "settings" and name in _MAY_CHANGE_SETTINGS)
+            ]
+        else:
+            found.append(f"{key} was {old.get(key)}, is {new.get(key)}")
+    return found

@@ -1,0 +1,72 @@
+"""One plain line for each event of a running study."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tuner.search_space import Metric
+from tuner.study import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
+
+
+class ProgressLines:
+    """A study that says what happens.
+
+    Args:
+        study: who decides.
+        metric: the figure to show.
+        settings: what all trials share; only what differs from it is shown of a configuration.
+        say: takes a line.
+    """
+
+    def __init__(self, study: Decider, metric: Metric, settings: Mapping[str, Any], say: Callable[[str], None]) -> None:
+        self._study = study
+        self._metric = metric
+        self._settings = settings
+        self._say = say
+        self._best: tuple[float, int] | None = None
+
+    def next_trial(self) -> Assignment | Idle:
+        """Says which configuration begins."""
+        assignment = self._study.next_trial()
+        if isinstance(assignment, Assignment):
+            again = f" (attempt {assignment.attempt})" if assignment.attempt > 1 else ""
+            self._say(
+                f"trial {assignment.trial:3d} begins{again}: {words_of(assignment.configuration, self._settings)}"
+            )
+        return assignment
+
+    def on_epoch(self, assignment: Assignment, report: EpochReport) -> Decision:
+        """Says the epoch's value, the best so far, and why a trial ends."""
+        decision = self._study.on_epoch(assignment, report)
+        value = report.metrics.get(self._metric.name, math.nan)
+        if decision.outcome is not Outcome.REFUSED:
+            self._note(value, assignment.trial)
+        best = f"best {self._best[0]:.4f} (trial {self._best[1]})" if self._best else "no best yet"
+        line = f"trial {assignment.trial:3d} epoch {report.epoch:3d}/{assignment.epochs}  {self._metric.name} {value:.4f}  {best}"
+        self._say(f"{line}  {decision.outcome.value}: {decision.reason}" if decision.stops else line)
+        return decision
+
+    def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str) -> Outcome:
+        """Says what broke."""
+        outcome = self._study.on_end(assignment, end, traceback)
+        last_line = traceback.strip().splitlines()[-1] if traceback.strip() else "no word"
+        next_step = "it will be tried again" if outcome is Outcome.SUSPENDED else "the trial failed"
+        what = "broke" if end is AttemptEnd.RAISED else "lost its worker"
+        self._say(f"trial {assignment.trial:3d} {what}; {next_step}: {last_line}")
+        return outcome
+
+    def _note(self, value: float, trial: int) -> None:
+        sign = 1 if self._metric.goal == "maximize" else -1
+        if math.isfinite(value) and (self._best is None or sign * value > sign * self._best[0]):
+            self._best = (value, trial)
+
+
+def words_of(configuration: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """The searched values of a configuration in one line."""
+    searched = {name: value for name, value in configuration.items() if name not in settings}
+    return ", ".join(f"{name} {value_words(value)}" for name, value in searched.items()) or "all values fixed"
+
+
+def value_words(value: Any) -> str:
+    """A value as short as it can be read."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

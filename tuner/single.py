@@ -1,0 +1,44 @@
+"""One configuration in this process: no Ray, no database, the same trainer and the same numbers."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tuner.errors import InputError, SettingError
+from tuner.search_space import SearchSpace
+from tuner.trainer_check import check_values
+from tuner.training.device import choose_device, num_gpus, prepare_process
+from tuner.training.trainer import find_trainer, load_data
+from tuner.yaml_source import locate
+
+
+def train_configuration(
+    space: SearchSpace, configuration: Mapping[str, Any], say: Callable[[str], None]
+) -> list[dict[str, float]]:
+    """Train all epochs, one line each, and return the metrics of each.
+
+    Raises: InputError: a value that cannot be used, no data, or a trainer without the study's metric.
+    """
+    check_values(space)
+    try:
+        data = load_data(space.trainer, configuration)
+    except SettingError as error:
+        raise locate(space.source, error, ("settings",)) from error
+    cpus = 1 if space.resources.cpus == "auto" else space.resources.cpus
+    gpus = min(1, num_gpus()) if space.resources.gpus == "auto" else space.resources.gpus
+    if gpus > num_gpus():
+        raise space.source.error(
+            ["resources", "gpus"], f"{gpus:g} GPUs, but PyTorch finds {num_gpus()} here; write auto or 0"
+        )
+    prepare_process(cpus)
+    trainer = find_trainer(space.trainer)(configuration, data, choose_device(gpus))
+    curve: list[dict[str, float]] = []
+    for epoch in range(1, space.epochs + 1):
+        metrics = trainer.train_epoch()
+        if space.metric.name not in metrics:
+            raise InputError(f"metric.name: the trainer gives no {space.metric.name!r}; it gives {', '.join(metrics)}")
+        curve.append(metrics)
+        say(f"epoch {epoch:3d}/{space.epochs}  " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+    pick = max if space.metric.goal == "maximize" else min
+    best = pick(range(len(curve)), key=lambda index: curve[index][space.metric.name])
+    say(f"best: {space.metric.name} {curve[best][space.metric.name]:.4f} at epoch {best + 1}")
+    return curve

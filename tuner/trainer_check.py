@@ -1,0 +1,29 @@
+"""What a trainer says to a search space, before anything is started."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuner.errors import InputError, SettingError
+from tuner.search_space import SearchSpace
+from tuner.training.trainer import check_configuration
+from tuner.yaml_source import locate
+
+
+def check_values(space: SearchSpace) -> None:
+    """Check settings, and both ends or all choices of every parameter, each as part of a whole configuration.
+
+    Raises: InputError: file, line and key, what was found, what is allowed.
+    """
+    _try(space, {})
+    for parameter in space.parameters:
+        for value in parameter.distribution.probes():
+            _try(space, {parameter.name: value})
+
+
+def _try(space: SearchSpace, values: Mapping[str, Any]) -> None:
+    try:
+        check_configuration(space.trainer, {**space.settings, **values})
+    except SettingError as error:
+        raise locate(space.source, error, ("space" if error.key in values else "settings",)) from error
+    except InputError as error:
+        raise space.source.error(["trainer"], str(error).removeprefix("trainer: ")) from error

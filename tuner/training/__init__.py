@@ -1,0 +1,1 @@
+"""Training one configuration: PyTorch only, runs without Ray, Optuna and a database."""

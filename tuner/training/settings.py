@@ -1,0 +1,63 @@
+"""Settings of the VGG trainer: what a YAML may write under `settings:` and `space:`. Imports no torch, so checking is quick."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tuner.errors import SettingError
+from tuner.plain_words import first_problem
+
+
+class VggSettings(BaseModel):
+    """One configuration of the VGG trainer, checked.
+
+    Defaults are those of the study that this network comes from: Adam at 1e-3, cosine annealing to 2e-5, batches of 100.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    dataset: Literal["cifar100", "digits"]
+    epochs: Annotated[int, Field(ge=1)]
+    data_dir: str = "data/cifar100"
+    depth: Annotated[int, Field(ge=8, description="8, 14, 20, … 38: 6 n + 8")] = 38
+    filters: Annotated[int, Field(ge=1)] = 32
+    bn_position: Literal["none", "before_relu", "after_relu"] = "none"
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    batch_size: Annotated[int, Field(ge=2)] = 100
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    learning_rate: Annotated[float, Field(gt=0.0)] = 1e-3
+    final_learning_rate: Annotated[float, Field(ge=0.0)] = 2e-5
+    seed: Annotated[int, Field(ge=0)] = 0
+    split_seed: Annotated[int, Field(ge=0)] = 0
+    train_images: Annotated[int, Field(ge=2)] | None = None
+    crop_padding: Annotated[int, Field(ge=0, description="pixels; without it 4 for cifar100, 1 for digits")] | None = (
+        None
+    )
+
+    @model_validator(mode="after")
+    def _depth_is_a_vgg(self) -> "VggSettings":
+        if (self.depth - 8) % 6:
+            raise ValueError(f"depth: {self.depth} is no depth of this network; use 6 n + 8: 8, 14, 20, 26, 32, 38, …")
+        return self
+
+    @property
+    def data_path(self) -> Path:
+        """The class-folder tree, as written: relative to the working folder."""
+        return Path(self.data_dir)
+
+
+def check_settings(configuration: Mapping[str, Any]) -> VggSettings:
+    """The configuration as checked settings.
+
+    Raises: SettingError: a key is unknown or its value cannot be used; it names the key.
+    """
+    try:
+        return VggSettings.model_validate(dict(configuration))
+    except ValidationError as error:
+        path, message = first_problem(error, VggSettings)
+        if not path:  # an error of the whole names its key itself
+            key, _, message = message.partition(": ")
+            raise SettingError(key, message) from error
+        raise SettingError(".".join(path), message) from error

@@ -1,0 +1,103 @@
+"""What the rest of the product knows of training: one class, found by name."""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tuner.errors import InputError
+
+Configuration = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _BuiltIn:
+    """Where the parts of a trainer of ours lie; checking it and loading its data must not cost the import of torch."""
+
+    trainer: str
+    check_configuration: str
+    load_data: str
+
+
+_BUILT_IN = {
+    "vgg": _BuiltIn(
+        "tuner.training.vgg_trainer:VggTrainer",
+        "tuner.training.settings:check_settings",
+        "tuner.training.data:load_data",
+    )
+}
+
+
+class Trainer(Protocol):
+    """One configuration in training. The executor counts epochs and calls `train_epoch` once for each.
+
+    Three more methods are used when a class has them: `check_configuration(configuration)`, static, raises SettingError
+    or InputError before anything is started; `load_data(configuration)`, static, runs once in the driver, and every
+    trial is given what it returns, its arrays read-only (None without it); `gradient_flow()` gives layer -> mean |dL/dW|
+    of the last epoch.
+    """
+
+    def __init__(self, configuration: Configuration, data: Any, device: str) -> None: ...
+
+    def train_epoch(self) -> dict[str, float]:
+        """Train one epoch; return its metrics, the study's metric among them."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that `load_state_dict` needs to go on bit for bit."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        ...
+
+
+def find_trainer(name: str) -> type[Trainer]:
+    """The trainer class behind `trainer:` of a search space: `vgg`, or `package.module:Class` of one's own.
+
+    Raises: InputError: no such module or class.
+    """
+    built_in = _BUILT_IN.get(name)
+    found: type[Trainer] = _import(built_in.trainer if built_in else name)
+    return found
+
+
+def check_configuration(name: str, configuration: Configuration) -> None:
+    """Refuse a configuration that the trainer could not use.
+
+    Raises: SettingError: which key, what was found and what is allowed. InputError: no such trainer.
+    """
+    built_in = _BUILT_IN.get(name)
+    check = _import(built_in.check_configuration) if built_in else getattr(_import(name), "check_configuration", None)
+    if check is not None:
+        check(configuration)
+
+
+def load_data(name: str, configuration: Configuration) -> Any:
+    """The data every trial of a study shares, loaded once; None for a trainer that brings its own.
+
+    Raises: InputError: the data are not where the configuration says.
+    """
+    built_in = _BUILT_IN.get(name)
+    load = _import(built_in.load_data) if built_in else getattr(_import(name), "load_data", None)
+    return None if load is None else load(configuration)
+
+
+def _import(path: str) -> Any:
+    module_name, _, attribute = path.partition(":")
+    if not module_name or not attribute:
+        raise InputError(f"trainer: {path!r} is no trainer; use {', '.join(_BUILT_IN)} or package.module:Class")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # one's own module lies in the working folder
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"trainer: module {error.name!r} (for {path!r}) is not found; looked in the working folder "
+            "and among the installed packages"
+        ) from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError as error:
+        raise InputError(f"trainer: module {module_name!r} has no {attribute!r}") from error
