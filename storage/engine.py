@@ -27,8 +27,9 @@ _MIGRATION_LOCK = 0x74756E6572  # "tuner"
 
 
 def mask_passwords(words: str) -> str:
-    """The text with every password inside a URL replaced by ***."""
-    return re.sub(r"(\w[\w+.-]*://[^\s:/@]*):[^\s@]*@", r"\1:***@", words)
+    """The text with every password inside a URL replaced by ***: before the host, and in the query."""
+    before_host = re.sub(r"(\w[\w+.-]*://[^\s:/@]*):[^\s/]*@", r"\1:***@", words)
+    return re.sub(r"([?&]password=)[^\s&]*", r"\1***", before_host)
 
 
 def parse_url(url: str) -> URL:

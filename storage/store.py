@@ -5,9 +5,10 @@ its commits become savepoints. After a rollback Optuna's cache would keep a ghos
 object is made anew.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from storage.columns import database_now
 from storage.errors import DatabaseAwayError, StudyNotFoundError
-from storage.tables import OPTUNA_TRIALS, TABLES
+from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS, TABLES
 
 LAUNCH, SPACE, TRIAL, ATTEMPT = (TABLES[f"tuner_{name}"] for name in ("launch", "space", "trial", "attempt"))
 EPOCH_METRIC, GRADIENT_FLOW, DECISION = (
@@ -85,6 +86,7 @@ class StudyStore:
                     if self._optuna_study is None:
                         self._optuna_study = self._load()
                     _lock_study(connection, self._optuna_study)
+                    _refuse_deleted(connection, self._optuna_study)
                     yield StudyTransaction(connection, self._optuna_study)
                 finally:
                     sessions.remove()
@@ -112,7 +114,7 @@ class StudyStore:
         try:
             return optuna.load_study(study_name=self.name, storage=self._database)
         except KeyError as error:
-            raise StudyNotFoundError(f"study {self.name!r} is not in the database (any more)") from error
+            raise StudyNotFoundError(f"study {self.name!r} is not in the database") from error
 
 
 def create_study(database: optuna.storages.RDBStorage, name: str, goal: Literal["maximize", "minimize"]) -> StudyStore:
@@ -127,6 +129,16 @@ def _lock_study(connection: Connection, study: optuna.Study) -> None:
         connection.execute(
             sa.text("SELECT pg_advisory_xact_lock(:space, :study)"), {"space": 0x7475, "study": study._study_id}
         )
+
+
+def _refuse_deleted(connection: Connection, study: optuna.Study) -> None:
+    """Somebody may have deleted the study in a dashboard while it runs; Optuna's cache would not notice."""
+    columns = OPTUNA_STUDIES.c
+    query = sa.select(columns.study_id).where(
+        columns.study_id == study._study_id, columns.study_name == study.study_name
+    )
+    if connection.execute(query).one_or_none() is None:
+        raise StudyNotFoundError(f"study {study.study_name!r} is not in the database any more: somebody deleted it")
 
 
 class StudyTransaction:
@@ -185,21 +197,23 @@ class StudyTransaction:
         """The trial came to `state`: complete (with its value), pruned or failed. Optuna's row is told too."""
         self._set_status(trial.trial_id, "ended")
         if state == "pruned":
-            value = self.last_value(trial)  # as Optuna's own tell() does
+            value = self._last_value(trial)
         self._optuna.set_trial_state_values(trial.trial_id, _OPTUNA_STATES[state], None if value is None else [value])
 
     # -- attempts -------------------------------------------------------------------------------------------------------
 
-    def start_attempt(self, trial: TrialRecord, launch_id: int, cpus: float, gpus: float, now: float) -> int:
-        """Begin the trial's next attempt and return its number; older attempts may not write from now on."""
-        attempt = trial.attempt + 1
+    def start_attempt(
+        self, trial: TrialRecord, launch_id: int, cpus: float, gpus: float, now: float
+    ) -> TrialRecord:
+        """Begin the trial's next attempt and return the trial as it then is; older attempts may not write from now on."""
+        begun = replace(trial, status="running", attempt=trial.attempt + 1)
         self.connection.execute(
-            sa.update(TRIAL).where(TRIAL.c.trial_id == trial.trial_id).values(status="running", attempt=attempt)
+            sa.update(TRIAL).where(TRIAL.c.trial_id == trial.trial_id).values(status="running", attempt=begun.attempt)
         )
         self.connection.execute(
             sa.insert(ATTEMPT).values(
                 trial_id=trial.trial_id,
-                attempt=attempt,
+                attempt=begun.attempt,
                 launch_id=launch_id,
                 cpus=cpus,
                 gpus=gpus,
@@ -207,7 +221,7 @@ class StudyTransaction:
                 epochs_before=self.last_epoch(trial),
             )
         )
-        return attempt
+        return begun
 
     def place_attempt(self, trial: TrialRecord, place: Place) -> None:
         """Note where the running attempt is, once it is known."""
@@ -313,11 +327,6 @@ class StudyTransaction:
         values = self._optuna.get_trial(trial.trial_id).intermediate_values
         return [values[epoch] for epoch in sorted(values)]
 
-    def last_value(self, trial: TrialRecord) -> float | None:
-        """The objective's value of the newest epoch."""
-        values = self.epoch_values(trial)
-        return values[-1] if values else None
-
     # -- decisions ------------------------------------------------------------------------------------------------------
 
     def record_decision(self, trial: TrialRecord, decision: DecisionRecord) -> None:
@@ -348,6 +357,11 @@ class StudyTransaction:
         return list(self.connection.execute(query.order_by(DECISION.c.decision_id)).scalars())
 
     # -- private --------------------------------------------------------------------------------------------------------
+
+    def _last_value(self, trial: TrialRecord) -> float | None:
+        """The newest epoch's value, as Optuna's own tell() gives it to a pruned trial; its tables hold no NaN there."""
+        values = self.epoch_values(trial)
+        return values[-1] if values and not math.isnan(values[-1]) else None
 
     def _scalar(self, query: sa.Select[Any]) -> Any:
         return self.connection.execute(query).scalar_one_or_none()

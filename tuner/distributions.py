@@ -171,6 +171,8 @@ def _check_condition(name: str, parent: str, values: tuple[Scalar, ...], parsed:
             key, "names no parameter of this space: " + unknown_key(parent, parsed).replace("key", "parameter")
         )
     distribution = parsed[parent].distribution
+    if isinstance(distribution, Fixed):
+        return  # one configuration of a larger space: the other values are still meant
     for value in values:
         if not _may_be(distribution, value):
             allowed = (

@@ -32,6 +32,7 @@ class Executor(Protocol):
     cpus: float
     gpus: float
     concurrency: int
+    clock: Callable[[], float] | None  # unix time in seconds; the database's clock when None
 
     def start(self) -> None:
         """Take hold of the workers."""
@@ -84,6 +85,7 @@ def launch(
                 concurrency=executor.concurrency,
                 cpus=executor.cpus,
                 gpus=executor.gpus,
+                clock=executor.clock,
             )
             told = ProgressLines(study, space.metric, space.settings, say)
             executor.run(Uninterrupted(told, interrupts))

@@ -27,26 +27,50 @@ _BOUNDS = {
 }
 
 
+_FORMS = {"constrained-int", "constrained-float", "int", "float", "literal['auto']"}
+
+
 def first_problem(error: ValidationError, model: type[BaseModel]) -> tuple[tuple[str, ...], str]:
-    """The first error of a failed validation.
+    """What to tell of a failed validation: an unknown key before all else, since it is often the one that is missing.
 
     Returns: the path of keys to the offending entry, and the sentence about it.
     """
-    problem = error.errors(include_url=False)[0]
-    path = tuple(str(key) for key in problem["loc"])
-    kind, found, context = problem["type"], problem.get("input"), problem.get("ctx", {})
+    problems = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
+    path = _keys(problems[0])
+    alternatives = [problem for problem in problems if _keys(problem) == path]
+    if len(alternatives) > 1:  # one for each form that the value may have
+        allowed = " or ".join(_allowed(problem) for problem in alternatives)
+        return path, f"{_show(alternatives[0]['input'])} is not allowed; use {allowed}"
+    return path, _sentence(problems[0], path, model)
+
+
+def _sentence(problem: Any, path: tuple[str, ...], model: type[BaseModel]) -> str:
+    kind, found = problem["type"], _show(problem.get("input"))
     if kind == "extra_forbidden":
-        return path, unknown_key(path[-1], _keys_at(model, path[:-1]))
+        return unknown_key(path[-1], _keys_at(model, path[:-1]))
     if kind == "missing":
-        return path, "is missing; write it"
+        return "is missing; write it"
     if kind in _TYPES:
-        return path, f"{_show(found)} is not {_TYPES[kind]}"
+        return f"{found} is not {_TYPES[kind]}"
+    if kind in _BOUNDS:
+        return f"{found} is not allowed; it must be {_allowed(problem)}"
+    if kind == "literal_error":
+        return f"{found} is not allowed; use {_allowed(problem)}"
+    return str(problem["msg"]).removeprefix("Value error, ")
+
+
+def _allowed(problem: Any) -> str:
+    kind, context = problem["type"], problem.get("ctx", {})
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return path, f"{_show(found)} is not allowed; it must be {words} {context[key]:g}"
-    if kind == "literal_error":
-        return path, f"{_show(found)} is not allowed; use {context['expected']}"
-    return path, problem["msg"].removeprefix("Value error, ")
+        return f"{words} {context[key]:g}"
+    return str(_TYPES.get(kind) or context.get("expected") or problem["msg"])
+
+
+def _keys(problem: Any) -> tuple[str, ...]:
+    """The path of a problem without pydantic's names for the forms that a value may have."""
+    keys = tuple(str(key) for key in problem["loc"])
+    return keys[:-1] if keys and keys[-1] in _FORMS else keys
 
 
 def unknown_key(key: str, allowed: Iterable[str]) -> str:

@@ -137,7 +137,7 @@ def check_search_space(source: YamlSource) -> SearchSpace:
         file = _File.model_validate(source.values)
     except ValidationError as error:
         path, message = first_problem(error, _File)
-        raise source.error([key for key in path if key not in _UNION_BRANCHES], message) from error
+        raise source.error(path, message) from error
     epochs = file.settings.get("epochs")
     if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 1:
         raise source.error(["settings", "epochs"], f"{epochs!r} is not allowed; it must be a whole number, at least 1")
@@ -156,6 +156,3 @@ def check_search_space(source: YamlSource) -> SearchSpace:
     if both:
         raise source.error(["space", both[0]], "is under settings too; keep it in one place")
     return SearchSpace(file, parameters, source)
-
-
-_UNION_BRANCHES = {"constrained-int", "constrained-float", "int", "float", "literal['auto']"}

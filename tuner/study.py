@@ -146,8 +146,8 @@ class Study:
                 if limit is not None and transaction.count_trials() >= limit:
                     return Idle.WAIT if running else Idle.FINISHED
                 trial = self._new_trial(transaction)
-            attempt = transaction.start_attempt(trial, self._launch_id, self._cpus, self._gpus, now)
-        return Assignment(trial.number, attempt, self._configuration(trial), self._space.epochs)
+            trial = transaction.start_attempt(trial, self._launch_id, self._cpus, self._gpus, now)
+        return Assignment(trial.number, trial.attempt, self._configuration(trial), self._space.epochs)
 
     def on_epoch(self, assignment: Assignment, report: EpochReport) -> Decision:
         """The first record of an epoch stands: one that is run again changes nothing and goes on as it did."""

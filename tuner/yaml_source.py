@@ -51,15 +51,16 @@ class YamlSource:
     def error(self, path: Iterable[str], message: str) -> InputError:
         """The error about one key: file and line (or `--set`), key, and what is wrong with it."""
         path = tuple(path)
-        where = self.name
+        where = self._where(path)
+        return InputError(f"{where}: {'.'.join(path)}: {message}" if path else f"{where}: {message}")
+
+    def _where(self, path: KeyPath) -> str:
         for length in range(len(path), 0, -1):
             if path[:length] in self.overridden:
-                where = "--set"
-                break
+                return "--set"
             if path[:length] in self.lines:
-                where = f"{self.name}:{self.lines[path[:length]]}"
-                break
-        return InputError(f"{where}: {'.'.join(path)}: {message}" if path else f"{where}: {message}")
+                return f"{self.name}:{self.lines[path[:length]]}"
+        return "--set" if any(given[: len(path)] == path for given in self.overridden if path) else self.name
 
     def with_overrides(self, assignments: Iterable[str]) -> "YamlSource":
         """The same with `KEY=VALUE` set for each assignment; KEY is a path with dots, VALUE is YAML.

@@ -60,6 +60,7 @@ class RayTuneExecutor:
         self.cpus = 1.0
         self.gpus = 0.0
         self.concurrency = 1
+        self.clock: Callable[[], float] | None = None
 
     def start(self) -> None:
         """Start Ray and find out what fits.

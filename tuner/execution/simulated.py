@@ -31,7 +31,8 @@ class SimulatedExecutor:
         start: float = 0.0,
     ) -> None:
         self._curve = curve
-        self._workers = workers
+        self.concurrency = workers
+        self.cpus, self.gpus = 1.0, 0.0
         self._seconds_per_epoch = seconds_per_epoch
         self._now = start
 
@@ -39,11 +40,17 @@ class SimulatedExecutor:
         """Virtual unix time in seconds: the study's clock."""
         return self._now
 
+    def start(self) -> None:
+        """Nothing to take hold of."""
+
+    def stop(self) -> None:
+        """Nothing to let go of."""
+
     def run(self, study: Decider) -> None:
         """Run until the study says finished. Events happen in the order of their virtual times, ties by trial number."""
         events: list[tuple[float, int, int, Assignment]] = []
         while True:
-            while len(events) < self._workers:
+            while len(events) < self.concurrency:
                 assignment = study.next_trial()
                 if isinstance(assignment, Idle):
                     break

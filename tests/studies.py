@@ -1,0 +1,86 @@
+"""Making studies in tests, and comparing them row for row."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+import sqlalchemy as sa
+import yaml
+
+from storage.engine import open_existing
+from storage.store import DECISION, EPOCH_METRIC, GRADIENT_FLOW
+from storage.tables import OPTUNA_TRIALS
+from tests.trainers import curve
+from tuner.execution.attempt import SECONDS
+from tuner.execution.simulated import SimulatedExecutor
+from tuner.launching import launch
+from tuner.search_space import SearchSpace, check_search_space
+from tuner.yaml_source import parse_yaml
+
+BASE: dict[str, Any] = {
+    "study": "s",
+    "metric": {"name": "score", "goal": "maximize"},
+    "trainer": "tests.trainers:Curve",
+    "settings": {"epochs": 9},
+    "space": {
+        "x": {"low": 0.0, "high": 1.0},
+        "kind": ["a", "b", None],
+        "depth": {"low": 1, "high": 4, "when": {"kind": ["a"]}},
+    },
+    "sampler": {"name": "random", "seed": 7},
+    "early_stopping": {"name": "asha", "min_epochs": 1, "reduction_factor": 3},
+    "budget": {"trials": 12},
+}
+
+
+def make_space(**changes: Any) -> SearchSpace:
+    """The base space with top-level keys replaced."""
+    return check_search_space(parse_yaml(yaml.safe_dump({**BASE, **changes}, sort_keys=False), "space.yaml"))
+
+
+def simulate(space: SearchSpace, url: str, executor: SimulatedExecutor | None = None, say: Any = lambda line: None) -> None:
+    """Launch a study on the simulated executor, through everything else that is real."""
+    launch(space, url, say=say, make_executor=lambda space, data: executor or SimulatedExecutor(curve))
+
+
+def optuna_trials(url: str, name: str = "s") -> list[optuna.trial.FrozenTrial]:
+    """Optuna's view of a study, as its own tools see it."""
+    return optuna.load_study(study_name=name, storage=url).trials
+
+
+def rows(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that must be equal in equal studies: Optuna's tables, epoch_metric, gradient_flow, decision; without
+    times, launches, attempts and database ids. NaN is written as text, since it does not equal itself."""
+    trials = optuna_trials(url)
+    found: dict[str, list[tuple[Any, ...]]] = {
+        "trials": [
+            (t.number, t.state.name, _words(t.params), repr(t.value), _words(t.intermediate_values)) for t in trials
+        ]
+    }
+    number = OPTUNA_TRIALS.c.number
+    queries = {
+        "epoch_metric": sa.select(number, EPOCH_METRIC.c.epoch, EPOCH_METRIC.c.name, EPOCH_METRIC.c.value)
+        .join(OPTUNA_TRIALS, OPTUNA_TRIALS.c.trial_id == EPOCH_METRIC.c.trial_id)
+        .where(EPOCH_METRIC.c.name != SECONDS),
+        "gradient_flow": sa.select(number, GRADIENT_FLOW.c.epoch, GRADIENT_FLOW.c.mean_abs_gradients).join(
+            OPTUNA_TRIALS, OPTUNA_TRIALS.c.trial_id == GRADIENT_FLOW.c.trial_id
+        ),
+        "decision": sa.select(
+            number,
+            *(DECISION.c[n] for n in ("epoch", "rule", "verdict", "reason", "bracket", "rung", "value", "cutoff")),
+        ).join(OPTUNA_TRIALS, OPTUNA_TRIALS.c.trial_id == DECISION.c.trial_id),
+    }
+    engine = open_existing(url).engine
+    with engine.connect() as connection:
+        for name, query in queries.items():
+            found[name] = sorted(tuple(map(_word, row)) for row in connection.execute(query))
+    engine.dispose()
+    return found
+
+
+def _words(values: Mapping[Any, Any]) -> tuple[Any, ...]:
+    return tuple(sorted((key, repr(value)) for key, value in values.items()))
+
+
+def _word(value: Any) -> str:
+    return repr(value.tolist()) if hasattr(value, "tolist") else repr(value)

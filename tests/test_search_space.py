@@ -1,0 +1,178 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.studies import make_space
+from tuner.distributions import Categorical, Fixed, Number, Parameter, active_parameters, parse_space
+from tuner.errors import InputError
+from tuner.search_space import check_search_space, load_search_space
+from tuner.yaml_source import parse_yaml
+
+GOOD = """\
+study: s
+metric: {name: score, goal: maximize}
+trainer: tests.trainers:Curve
+settings:
+  epochs: 9
+space:
+  x: {low: 0.0, high: 1.0}
+  kind: [a, b]
+budget: {trials: 3}
+"""
+
+
+def problem(text: str, *overrides: str) -> str:
+    with pytest.raises(InputError) as caught:
+        check_search_space(parse_yaml(text, "space.yaml").with_overrides(overrides))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "distribution"),
+    [
+        ({"low": 0, "high": 1.5}, Number(0, 1.5, integer=False)),
+        ({"low": 1e-5, "high": 1e-2, "scale": "log"}, Number(1e-5, 1e-2, integer=False, log=True)),
+        ({"low": 0.0, "high": 0.5, "step": 0.1}, Number(0.0, 0.5, integer=False, step=0.1)),
+        ({"low": 1, "high": 8}, Number(1, 8, integer=True)),
+        ({"low": 1, "high": 8, "type": "float"}, Number(1, 8, integer=False)),
+        ({"low": 2, "high": 8, "step": 2}, Number(2, 8, integer=True, step=2)),
+        ({"low": 1, "high": 64, "scale": "log"}, Number(1, 64, integer=True, log=True)),
+        (["a", 1, 2.5, True, None], Categorical(("a", 1, 2.5, True, None))),
+        ({"choices": [1, 2]}, Categorical((1, 2))),
+        (0.1, Fixed(0.1)),
+        (None, Fixed(None)),
+        ({"value": "x"}, Fixed("x")),
+    ],
+)
+def test_every_form_of_an_entry_is_understood(entry: Any, distribution: object) -> None:
+    assert parse_space({"p": entry}) == (Parameter("p", distribution),)
+
+
+def test_numbers_without_a_point_and_words_of_yaml_1_1_are_read_as_they_look() -> None:
+    values = parse_yaml("{a: 1e-5, b: 1E3, c: yes, d: no, e: on, f: none, g: true, h: null, i: .inf, j: -2, k: 0.5}", "f").values
+    assert values == {"a": 1e-5, "b": 1e3, "c": "yes", "d": "no", "e": "on", "f": "none", "g": True, "h": None,
+                      "i": float("inf"), "j": -2, "k": 0.5}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("study: s", "stody: s"), "space.yaml:1: stody: unknown key; did you mean 'study'?"),
+        (("goal: maximize", "goal: up"), "space.yaml:2: metric.goal: 'up' is not allowed; use 'maximize' or 'minimize'"),
+        (("epochs: 9", "epochs: many"), "space.yaml:5: settings.epochs: 'many' is not allowed"),
+        (("epochs: 9", "epochs: 0"), "space.yaml:5: settings.epochs: 0 is not allowed"),
+        (("low: 0.0, high: 1.0", "low: 2.0, high: 1.0"), "space.yaml:7: space.x: low=2 is above high=1; swap them"),
+        (("low: 0.0, high: 1.0", "low: 0.0, hihg: 1.0"), "space.yaml:7: space.x.hihg: unknown key; did you mean 'high'?"),
+        (("low: 0.0, high: 1.0", "low: 0.0"), "space.yaml:7: space.x.high: is missing"),
+        (("low: 0.0, high: 1.0", "low: 0.0, high: 1.0, scale: log"), "space.yaml:7: space.x: low=0 has no logarithm"),
+        (("low: 0.0, high: 1.0", "low: zero, high: 1.0"), "space.yaml:7: space.x.low: 'zero' is not a finite number"),
+        (("low: 0.0, high: 1.0", "low: 0.0, high: 1.0, step: 2"), "space.yaml:7: space.x.step: 2 is not allowed"),
+        (("low: 0.0, high: 1.0", "low: 0.0, high: .inf"), "space.yaml:7: space.x.high: inf is not a finite number"),
+        (("[a, b]", "[]"), "space.yaml:8: space.kind: [] is no choice"),
+        (("[a, b]", "[a, a]"), "space.yaml:8: space.kind.1: 'a' stands in the list twice"),
+        (("[a, b]", "[a, [b]]"), "space.yaml:8: space.kind.1: ['b'] is not a single value"),
+        (("high: 1.0}", "high: 1.0, when: {kimd: [a]}}"), "space.yaml:7: space.x.when.kimd: names no parameter"),
+        (("high: 1.0}", "high: 1.0, when: {kind: [c]}}"), "space.yaml:7: space.x.when.kind: kind is never 'c'"),
+        (("kind: [a, b]", "kind: {choices: [a], when: {x: 0.5}}\n  y: 1"), None),
+        (("budget: {trials: 3}", "budget: {}"), "space.yaml:9: budget: no limit given"),
+        (("budget: {trials: 3}", "budget: {trials: 0}"), "space.yaml:9: budget.trials: 0 is not allowed; it must be at least 1"),
+        (("budget: {trials: 3}", "budget: {trials: 2.5}"), "space.yaml:9: budget.trials: 2.5 is not a whole number"),
+        (("budget: {trials: 3}", ""), "space.yaml: budget: is missing"),
+        (("budget: {trials: 3}", "concurrency: many"), "space.yaml:9: concurrency: 'many' is not allowed; use a whole number or 'auto'"),
+        (("budget: {trials: 3}", "concurrency: 0"), "space.yaml:9: concurrency: 0 is not allowed; use at least 1 or 'auto'"),
+        (("budget: {trials: 3}", "sampler: {nam: tpe}"), "space.yaml:9: sampler.nam: unknown key; did you mean 'name'?"),
+        (("epochs: 9", "epochs: 9\n  x: 1"), "space.yaml:8: space.x: is under settings too"),
+        (("study: s", "study: s\nstudy: t"), "space.yaml:2: study: is written twice (first in line 1)"),
+        (("study: s", "study: [s"), "space.yaml:2: this is not YAML"),
+        (("sampler", "sampler"), None),
+    ],
+)  # fmt: skip
+def test_an_error_names_file_line_key_what_was_found_and_what_is_allowed(change: tuple[str, str], message: str | None) -> None:
+    text = GOOD.replace(*change)
+    if message is None:
+        check_search_space(parse_yaml(text, "space.yaml"))
+    else:
+        assert problem(text).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("settings.epochs", "--set: 'settings.epochs' is not KEY=VALUE"),
+        ("settings.epochs=none", "--set: settings.epochs: 'none' is not allowed"),
+        ("study.name=x", "--set: study.name: 'study' holds 's'"),
+        ("bugdet.trials=3", "--set: bugdet: unknown key; did you mean 'budget'?"),
+        ("space.x=[1, ", "--set: space.x: '[1, ' is not a YAML value"),
+    ],
+)
+def test_an_error_in_an_override_names_it(override: str, message: str) -> None:
+    assert problem(GOOD, override).startswith(message)
+
+
+def test_conditions_in_a_circle_are_refused() -> None:
+    circle = {"a": {"choices": [1, 2], "when": {"b": 1}}, "b": {"choices": [1, 2], "when": {"a": 1}}}
+    with pytest.raises(InputError, match="in a circle"):
+        parse_space(circle)
+
+
+def test_a_parameter_is_in_force_only_where_its_condition_and_its_parents_hold() -> None:
+    parameters = parse_space({
+        "c": {"low": 0.0, "high": 1.0, "when": {"b": True}},
+        "b": {"choices": [True, False], "when": {"a": ["x"]}},
+        "a": ["x", "y"],
+    })  # fmt: skip
+    assert [p.name for p in parameters] == ["a", "b", "c"]
+    assert [p.name for p in active_parameters(parameters, {"a": "x", "b": True, "c": 0.5})] == ["a", "b", "c"]
+    assert [p.name for p in active_parameters(parameters, {"a": "x", "b": False})] == ["a", "b"]
+    assert [p.name for p in active_parameters(parameters, {"a": "y", "b": True})] == ["a"]
+
+
+def test_overrides_reach_every_key() -> None:
+    space = check_search_space(parse_yaml(GOOD, "f").with_overrides(
+        ["study=small", "settings.epochs=3", "space.x=0.5", "budget.hours=1.5", "early_stopping={name: none}"]))  # fmt: skip
+    assert (space.study, space.epochs, space.budget.hours, space.early_stopping.name) == ("small", 3, 1.5, "none")
+    assert Parameter("x", Fixed(0.5)) in space.parameters
+
+
+def test_one_configuration_needs_a_value_for_every_entry_in_force() -> None:
+    with pytest.raises(InputError, match="x, kind still open; .* --set space.x=0.0 --set space.kind=a"):
+        make_space().fixed_configuration()
+    child = {"low": 1, "high": 4, "when": {"kind": ["a"]}}
+    with pytest.raises(InputError, match="depth still open"):
+        make_space(space={"x": 0.5, "kind": "a", "depth": child}).fixed_configuration()
+    not_in_force = make_space(space={"x": 0.5, "kind": "b", "depth": child})
+    assert not_in_force.fixed_configuration() == {"epochs": 9, "x": 0.5, "kind": "b"}
+
+
+@pytest.mark.parametrize("name", ["quickstart", "vgg38"])
+def test_the_search_spaces_that_ship_are_right(name: str) -> None:
+    from tuner.trainer_check import check_values
+
+    space = load_search_space(Path(__file__).parent.parent / "search_spaces" / f"{name}.yaml")
+    check_values(space)
+    assert [p.name for p in space.parameters] == ["bn_position", "batch_size", "weight_decay", "dropout"]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("settings.flters=8", "--set: settings.flters: unknown key; did you mean 'filters'?"),
+        ("settings.depth=37", "--set: settings.depth: 37 is no depth of this network; use 6 n + 8"),
+        ("settings.dataset=mnist", "--set: settings.dataset: 'mnist' is not allowed; use 'cifar100' or 'digits'"),
+        ("space.dropout=1.5", "--set: space.dropout: 1.5 is not allowed; it must be below 1"),
+        ("space.bn_position=before", "--set: space.bn_position: 'before' is not allowed"),
+        ("space.batch_size={low: 1, high: 9}", "--set: space.batch_size: 1 is not allowed; it must be at least 2"),
+        ("space.momentum=[0.9]", "--set: space.momentum: unknown key"),
+        ("trainer=resnet", "--set: trainer: 'resnet' is no trainer"),
+        ("trainer=nowhere:Trainer", "--set: trainer: module 'nowhere'"),
+        ("trainer=tests.trainers:Nothing", "--set: trainer: module 'tests.trainers' has no 'Nothing'"),
+    ],
+)
+def test_what_the_trainer_does_not_know_is_refused_before_anything_starts(override: str, message: str) -> None:
+    from tuner.trainer_check import check_values
+
+    path = Path(__file__).parent.parent / "search_spaces" / "vgg38.yaml"
+    with pytest.raises(InputError) as caught:
+        check_values(load_search_space(path, (override,)))
+    assert str(caught.value).startswith(message)

@@ -1,0 +1,54 @@
+"""Trainers that train nothing: their curves are functions of the configuration, so tests know what must come out."""
+
+import math
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def curve(configuration: Mapping[str, Any], epoch: int) -> dict[str, float]:
+    """A score that rises with every epoch and is best at x = 0.3."""
+    score = 1 - (configuration["x"] - 0.3) ** 2 - 1 / (epoch + 1)
+    return {"score": score, "loss": 1 - score}
+
+
+class Curve:
+    """The curve above, at no cost."""
+
+    def __init__(self, configuration: Mapping[str, Any], data: Any, device: str) -> None:
+        self.configuration = configuration
+        self.epoch = 0
+
+    def train_epoch(self) -> dict[str, float]:
+        self.epoch += 1
+        time.sleep(self.configuration.get("sleep", 0.0))
+        return curve(self.configuration, self.epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epoch": self.epoch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.epoch = state["epoch"]
+
+
+class Trouble(Curve):
+    """`trouble`: raise, nan, no_metric, or die (kill -9 of its own worker, once, in the second epoch)."""
+
+    def train_epoch(self) -> dict[str, float]:
+        metrics = super().train_epoch()
+        trouble = self.configuration["trouble"]
+        if trouble == "raise" and self.epoch == 2:
+            raise ValueError("a bug in the training code")
+        if trouble == "nan" and self.epoch == 2:
+            return {**metrics, "loss": math.nan}
+        if trouble == "no_metric":
+            return {"loss": metrics["loss"]}
+        if trouble == "die" and self.epoch == 2:
+            marker = Path(self.configuration["marker"])
+            if not marker.exists():
+                marker.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        return metrics
