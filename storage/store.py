@@ -202,9 +202,7 @@ class StudyTransaction:
 
     # -- attempts -------------------------------------------------------------------------------------------------------
 
-    def start_attempt(
-        self, trial: TrialRecord, launch_id: int, cpus: float, gpus: float, now: float
-    ) -> TrialRecord:
+    def start_attempt(self, trial: TrialRecord, launch_id: int, cpus: float, gpus: float, now: float) -> TrialRecord:
         """Begin the trial's next attempt and return the trial as it then is; older attempts may not write from now on."""
         begun = replace(trial, status="running", attempt=trial.attempt + 1)
         self.connection.execute(

@@ -11,10 +11,10 @@ from storage.engine import open_existing
 from storage.store import DECISION, EPOCH_METRIC, GRADIENT_FLOW
 from storage.tables import OPTUNA_TRIALS
 from tests.trainers import curve
-from tuner.execution.attempt import SECONDS
 from tuner.execution.simulated import SimulatedExecutor
 from tuner.launching import launch
 from tuner.search_space import SearchSpace, check_search_space
+from tuner.study import EPOCH_SECONDS
 from tuner.yaml_source import parse_yaml
 
 BASE: dict[str, Any] = {
@@ -38,7 +38,9 @@ def make_space(**changes: Any) -> SearchSpace:
     return check_search_space(parse_yaml(yaml.safe_dump({**BASE, **changes}, sort_keys=False), "space.yaml"))
 
 
-def simulate(space: SearchSpace, url: str, executor: SimulatedExecutor | None = None, say: Any = lambda line: None) -> None:
+def simulate(
+    space: SearchSpace, url: str, executor: SimulatedExecutor | None = None, say: Any = lambda line: None
+) -> None:
     """Launch a study on the simulated executor, through everything else that is real."""
     launch(space, url, say=say, make_executor=lambda space, data: executor or SimulatedExecutor(curve))
 
@@ -61,7 +63,7 @@ def rows(url: str) -> dict[str, list[tuple[Any, ...]]]:
     queries = {
         "epoch_metric": sa.select(number, EPOCH_METRIC.c.epoch, EPOCH_METRIC.c.name, EPOCH_METRIC.c.value)
         .join(OPTUNA_TRIALS, OPTUNA_TRIALS.c.trial_id == EPOCH_METRIC.c.trial_id)
-        .where(EPOCH_METRIC.c.name != SECONDS),
+        .where(EPOCH_METRIC.c.name != EPOCH_SECONDS),
         "gradient_flow": sa.select(number, GRADIENT_FLOW.c.epoch, GRADIENT_FLOW.c.mean_abs_gradients).join(
             OPTUNA_TRIALS, OPTUNA_TRIALS.c.trial_id == GRADIENT_FLOW.c.trial_id
         ),

@@ -19,7 +19,9 @@ from tuner.errors import InputError
         (5, 5, 3, (5,)),
     ],
 )
-def test_rungs_are_counted_by_multiplication(min_epochs: int, max_epochs: int, eta: int, levels: tuple[int, ...]) -> None:
+def test_rungs_are_counted_by_multiplication(
+    min_epochs: int, max_epochs: int, eta: int, levels: tuple[int, ...]
+) -> None:
     assert rung_levels(min_epochs, max_epochs, eta) == levels
 
 

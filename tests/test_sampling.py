@@ -56,7 +56,7 @@ def test_every_distribution_is_kept_to(name: str) -> None:
         assert chosen["whole_stepped"] in (2, 5, 8)
         assert chosen["kind"] in ("a", 1, 2.5, True, None)
         assert chosen["fixed"] == 7
-        assert ("child" in chosen) == (chosen["kind"] == "a" or chosen["kind"] == 1 and chosen["kind"] is not True)
+        assert ("child" in chosen) == (chosen["kind"] == "a" or (chosen["kind"] == 1 and chosen["kind"] is not True))
 
 
 def test_a_sampler_made_anew_for_each_trial_from_the_database_proposes_the_same(name: str, tmp_path: Any) -> None:

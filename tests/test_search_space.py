@@ -50,7 +50,9 @@ def test_every_form_of_an_entry_is_understood(entry: Any, distribution: object) 
 
 
 def test_numbers_without_a_point_and_words_of_yaml_1_1_are_read_as_they_look() -> None:
-    values = parse_yaml("{a: 1e-5, b: 1E3, c: yes, d: no, e: on, f: none, g: true, h: null, i: .inf, j: -2, k: 0.5}", "f").values
+    values = parse_yaml(
+        "{a: 1e-5, b: 1E3, c: yes, d: no, e: on, f: none, g: true, h: null, i: .inf, j: -2, k: 0.5}", "f"
+    ).values
     assert values == {"a": 1e-5, "b": 1e3, "c": "yes", "d": "no", "e": "on", "f": "none", "g": True, "h": None,
                       "i": float("inf"), "j": -2, "k": 0.5}  # fmt: skip
 
@@ -88,7 +90,9 @@ def test_numbers_without_a_point_and_words_of_yaml_1_1_are_read_as_they_look() -
         (("sampler", "sampler"), None),
     ],
 )  # fmt: skip
-def test_an_error_names_file_line_key_what_was_found_and_what_is_allowed(change: tuple[str, str], message: str | None) -> None:
+def test_an_error_names_file_line_key_what_was_found_and_what_is_allowed(
+    change: tuple[str, str], message: str | None
+) -> None:
     text = GOOD.replace(*change)
     if message is None:
         check_search_space(parse_yaml(text, "space.yaml"))

@@ -86,7 +86,10 @@ def test_finished_trials_are_complete_with_their_best_epoch_and_stopped_ones_pru
         assert list(trial.intermediate_values) == list(range(1, 10))
         assert trial.value == max(trial.intermediate_values.values()) == trial.intermediate_values[7]
     for trial in pruned:
-        assert max(trial.intermediate_values) in (1, 3)  # rungs 1 and 3; every epoch up to the stop is there, the last too
+        assert max(trial.intermediate_values) in (
+            1,
+            3,
+        )  # rungs 1 and 3; every epoch up to the stop is there, the last too
         assert trial.value == trial.intermediate_values[max(trial.intermediate_values)]
 
 
@@ -99,7 +102,7 @@ def test_every_verdict_at_a_rung_is_recorded_with_cut_off_and_reason(database_ur
     assert stopped
     for trial in stopped:
         assert trial.reason.startswith("rung ")
-        assert "not among the best 1/3 of" in trial.reason
+        assert "not among the best 1/3 of the" in trial.reason
         assert "cut-off" in trial.reason
     assert len(rows(database_url)["decision"]) == sum(r.compared for r in study.rungs)
 
@@ -115,11 +118,15 @@ def test_the_goal_to_minimize_is_kept_in_the_metrics_own_sign(sqlite_url: str) -
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("name", ["score", "loss"])
-def test_a_trial_whose_figures_are_not_finite_is_pruned_that_very_epoch(database_url: str, broken: float, name: str) -> None:
+def test_a_trial_whose_figures_are_not_finite_is_pruned_that_very_epoch(
+    database_url: str, broken: float, name: str
+) -> None:
     def breaking(configuration: Mapping[str, Any], epoch: int) -> dict[str, float]:
         return curve(configuration, epoch) | ({name: broken} if epoch == 2 else {})
 
-    simulate(make_space(early_stopping={"name": "none"}, budget={"trials": 2}), database_url, SimulatedExecutor(breaking))
+    simulate(
+        make_space(early_stopping={"name": "none"}, budget={"trials": 2}), database_url, SimulatedExecutor(breaking)
+    )
     for trial in StudyReader(database_url).study("s").trials:
         assert (trial.state, list(trial.values)) == ("pruned", [1, 2])
         assert trial.reason == f"{name} is {broken} after epoch 2"
@@ -175,7 +182,9 @@ def test_when_the_hours_are_spent_running_trials_are_kept_for_later(sqlite_url: 
     import time
 
     space = make_space(budget={"hours": 0.5}, early_stopping={"name": "none"})
-    simulate(space, sqlite_url, SimulatedExecutor(curve, workers=2, seconds_per_epoch=lambda _: 150.0, start=time.time()))
+    simulate(
+        space, sqlite_url, SimulatedExecutor(curve, workers=2, seconds_per_epoch=lambda _: 150.0, start=time.time())
+    )
     trials = StudyReader(sqlite_url).study("s").trials
     assert [t.state for t in trials] == ["complete", "complete", "interrupted", "interrupted"]  # 22.5 minutes each
     again = make_space(budget={"trials": 4}, early_stopping={"name": "none"})

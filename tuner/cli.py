@@ -137,13 +137,16 @@ def validate(space: SpaceFile, overrides: Overrides = []) -> None:
 def main() -> None:
     """Run a command; every error becomes one line and an exit code."""
     try:
-        app(standalone_mode=True)
-    except KeyboardInterrupt as error:
-        _stop(getattr(error, "exit_code", 130), "interrupted; launch again to go on")
+        app()
     except TunerError as error:
-        _stop(BAD_INPUT if isinstance(error, InputError) else INTERNAL_ERROR, str(error))
+        _stop(BAD_INPUT if isinstance(error, InputError) else INTERNAL_ERROR, f"error: {error}")
     except Exception as error:
         _stop(*_explain(error))
+    except BaseException as ending:  # an interrupted launch; anything else is Python's way to end
+        code = getattr(ending, "exit_code", None)
+        if code is None:
+            raise
+        _stop(code, "interrupted; launch again to go on")
 
 
 def _explain(error: Exception) -> tuple[int, str]:
@@ -151,13 +154,13 @@ def _explain(error: Exception) -> tuple[int, str]:
         from storage.errors import DatabaseAwayError, StorageError
 
         if isinstance(error, StorageError):
-            return DATABASE_AWAY if isinstance(error, DatabaseAwayError) else BAD_INPUT, str(error)
+            return DATABASE_AWAY if isinstance(error, DatabaseAwayError) else BAD_INPUT, f"error: {error}"
     traceback.print_exc()
-    return INTERNAL_ERROR, "internal error, see the traceback above; what is recorded is safe, launch again to go on"
+    return INTERNAL_ERROR, "error: internal, see the traceback above; what is recorded is safe, launch again to go on"
 
 
 def _stop(code: int, message: str) -> None:
-    print(f"error: {message}" if code not in (130, 143) else message, file=sys.stderr, flush=True)
+    print(message, file=sys.stderr, flush=True)
     sys.exit(code)
 
 

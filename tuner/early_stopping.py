@@ -97,7 +97,7 @@ class Asha:
             return Verdict(False, "the first to reach this rung")
         # in Ray's form (negated, upper percentile): rounding at ties must fall on the same side
         cutoff = -float(np.percentile([-v for v in numbers], (1 - 1 / self._reduction_factor) * 100))
-        share = f"the best 1/{self._reduction_factor} of {len(numbers)} earlier"
+        share = f"the best 1/{self._reduction_factor} of the {len(numbers)} earlier there"
         if value > cutoff:
             return Verdict(True, f"not among {share}", cutoff)
         return Verdict(False, f"among {share}", cutoff)

@@ -13,8 +13,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Answer = TypeVar("Answer")
 
 
-class Interrupted(KeyboardInterrupt):
-    """Somebody asked this process to end."""
+class Interrupted(BaseException):
+    """Somebody asked this process to end. No KeyboardInterrupt: libraries on the way turn those into errors of theirs."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal.Signals(signal_number).name)
@@ -27,6 +27,11 @@ class Interrupts:
     def __init__(self) -> None:
         self.received: int | None = None
         self._in_event = False
+
+    def take_signals(self) -> None:
+        """Be the one whom signals reach; again after anything that takes them for itself, as Ray's start does."""
+        for number in _SIGNALS:
+            signal.signal(number, self.on_signal)
 
     def run_event(self, event: Callable[[], Answer]) -> Answer:
         """Run one event to its end; a signal that comes meanwhile ends the launch after it.
@@ -59,7 +64,8 @@ class Interrupts:
 def catch_signals() -> Iterator[Interrupts]:
     """Turn SIGINT and SIGTERM into `Interrupted` inside the block; to be entered on the main thread."""
     interrupts = Interrupts()
-    before = {number: signal.signal(number, interrupts.on_signal) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    interrupts.take_signals()
     try:
         yield interrupts
     finally:

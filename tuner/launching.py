@@ -14,7 +14,7 @@ from storage.engine import mask_passwords, open_for_launch
 from storage.errors import StudyBusyError
 from storage.store import StudyStore, create_study
 from tuner.errors import SettingError
-from tuner.interrupts import Uninterrupted, catch_signals
+from tuner.interrupts import Interrupted, Uninterrupted, catch_signals
 from tuner.preflight import check_launch, refuse_changed_space
 from tuner.progress import ProgressLines
 from tuner.search_space import SearchSpace
@@ -77,6 +77,7 @@ def launch(
         executor = (make_executor or _ray_tune)(space, data)
         try:
             executor.start()
+            interrupts.take_signals()
             _announce(space, executor, say)
             study = Study(
                 registered.store,
@@ -127,7 +128,7 @@ def _registered(space: SearchSpace, url: str, fingerprint: str | None, say: Say)
             with _heartbeat(store, launch_id):
                 yield _Launch(store, launch_id)
             outcome = "finished"
-        except KeyboardInterrupt:
+        except Interrupted:
             outcome = "interrupted"
             raise
         finally:

@@ -1,6 +1,7 @@
 """One plain line for each event of a running study."""
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -49,7 +50,7 @@ class ProgressLines:
     def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str) -> Outcome:
         """Says what broke."""
         outcome = self._study.on_end(assignment, end, traceback)
-        last_line = traceback.strip().splitlines()[-1] if traceback.strip() else "no word"
+        last_line = textwrap.shorten((traceback.strip().splitlines() or ["no word"])[-1], 120, placeholder=" …")
         next_step = "it will be tried again" if outcome is Outcome.SUSPENDED else "the trial failed"
         what = "broke" if end is AttemptEnd.RAISED else "lost its worker"
         self._say(f"trial {assignment.trial:3d} {what}; {next_step}: {last_line}")

@@ -6,8 +6,8 @@ from typing import Any
 from tuner.errors import InputError, SettingError
 from tuner.search_space import SearchSpace
 from tuner.trainer_check import check_values
-from tuner.training.device import choose_device, num_gpus, prepare_process
-from tuner.training.trainer import find_trainer, load_data
+from tuner.training.device import num_gpus, prepare_process
+from tuner.training.trainer import choose_device, find_trainer, load_data
 from tuner.yaml_source import locate
 
 

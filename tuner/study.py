@@ -23,6 +23,8 @@ from tuner.search_space import SearchSpace
 
 log = logging.getLogger(__name__)
 
+EPOCH_SECONDS = "seconds"  # the figure that executors add to a trainer's: how long the epoch took
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:

@@ -49,7 +49,10 @@ def add_trial(transaction: StudyTransaction) -> TrialRecord:
 
 def count_ours(store: StudyStore) -> dict[str, int]:
     with store.connection() as connection:
-        counts = {name: connection.execute(sa.select(sa.func.count()).select_from(t)).scalar_one() for name, t in TABLES.items()}
+        counts = {
+            name: connection.execute(sa.select(sa.func.count()).select_from(t)).scalar_one()
+            for name, t in TABLES.items()
+        }
     return {name: count for name, count in counts.items() if count}
 
 
@@ -60,7 +63,11 @@ def test_a_value_survives_the_store(store: StudyStore, value: float) -> None:
         transaction.record_epoch(trial, 1, value, {"score": value})
         transaction.record_decision(trial, DecisionRecord(1, "asha", "go on", "why", value, 0, 1, 0.5))
     with store.transaction() as transaction:
-        same = [transaction.metrics(trial, 1)["score"], *transaction.epoch_values(trial), *transaction.rung_values("asha", 0, 1)]
+        same = [
+            transaction.metrics(trial, 1)["score"],
+            *transaction.epoch_values(trial),
+            *transaction.rung_values("asha", 0, 1),
+        ]
         np.testing.assert_array_equal(same, [value] * 3)
 
 
@@ -222,7 +229,9 @@ def test_a_launch_is_alive_as_long_as_its_process(store: StudyStore) -> None:
         (launch,) = launches.open_launches(transaction.connection, transaction.study_id)
         assert launch.is_alive()
         me = launch.identity
-        reused_pid = launches.LaunchRecord(1, launches.ProcessIdentity(me.hostname, me.boot_id, me.pid_namespace, me.pid, "1"), 0)
+        reused_pid = launches.LaunchRecord(
+            1, launches.ProcessIdentity(me.hostname, me.boot_id, me.pid_namespace, me.pid, "1"), 0
+        )
         assert not reused_pid.is_alive()
         elsewhere = launches.ProcessIdentity("other", "other boot", "pid:[1]", 1, "1")
         assert launches.LaunchRecord(1, elsewhere, 5.0).is_alive()

@@ -57,7 +57,9 @@ def test_the_learning_rate_falls_along_a_cosine() -> None:
     assert cosine_learning_rate(1, 100, 1e-3, 2e-5) == 1e-3
     assert cosine_learning_rate(51, 100, 1e-3, 2e-5) == pytest.approx((1e-3 + 2e-5) / 2)
     assert cosine_learning_rate(101, 100, 1e-3, 2e-5) == pytest.approx(2e-5)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(torch.optim.Adam([torch.zeros(1)], lr=1e-3), 100, eta_min=2e-5)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+        torch.optim.Adam([torch.zeros(1)], lr=1e-3), 100, eta_min=2e-5
+    )
     for epoch in range(1, 100):
         assert cosine_learning_rate(epoch, 100, 1e-3, 2e-5) == pytest.approx(schedule.get_last_lr()[0])
         schedule.optimizer.step()
@@ -90,7 +92,14 @@ def test_vgg_38_without_batch_normalization_is_dead_at_chance() -> None:
 
 def test_vgg_08_learns_the_digits_along_its_golden_curve() -> None:
     golden = np.loadtxt(Path(__file__).parent / "golden_vgg_08_digits.txt")
-    settings = {"dataset": "digits", "epochs": 5, "depth": 8, "filters": 8, "batch_size": 20, "bn_position": "before_relu"}
+    settings = {
+        "dataset": "digits",
+        "epochs": 5,
+        "depth": 8,
+        "filters": 8,
+        "batch_size": 20,
+        "bn_position": "before_relu",
+    }
     trainer = VggTrainer(settings, load_data(settings), "cpu")
     losses = [trainer.train_epoch()["train_loss"] for _ in range(5)]
     np.testing.assert_allclose(losses, golden, rtol=0.05)  # other CPUs sum in another order

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -10,11 +11,8 @@ from typing import Any
 
 from storage.store import Place
 from tuner.errors import TrainingError
-from tuner.study import Assignment, EpochReport
-from tuner.training.device import choose_device, prepare_process
-from tuner.training.trainer import Trainer, find_trainer
-
-SECONDS = "seconds"  # name of the figure that the executor adds: how long the epoch took
+from tuner.study import EPOCH_SECONDS, Assignment, EpochReport
+from tuner.training.trainer import Trainer, choose_device, find_trainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +56,19 @@ class AttemptRunner:
         metrics = _checked(trainer.train_epoch())
         self._refuse_changed_data()
         flow = trainer.gradient_flow() if hasattr(trainer, "gradient_flow") else {}
-        metrics[SECONDS] = time.perf_counter() - begin
+        metrics[EPOCH_SECONDS] = time.perf_counter() - begin
         return EpochReport(self._epoch, metrics, flow, self._place())
 
     def _make_trainer(self) -> Trainer:
         job = self._job
-        prepare_process(job.cpus)
+        make = find_trainer(job.trainer)
+        if "torch" in sys.modules:  # a trainer without torch need not wait for its import
+            from tuner.training.device import prepare_process
+
+            prepare_process(job.cpus)
         if hasattr(self._data, "checksum"):
             self._checksum = self._data.checksum()
-        return find_trainer(job.trainer)(job.assignment.configuration, self._data, choose_device(job.gpus))
+        return make(job.assignment.configuration, self._data, choose_device(job.gpus))
 
     def _refuse_changed_data(self) -> None:
         """All trials of a node map the same memory: one that writes into it would spoil the others unseen."""

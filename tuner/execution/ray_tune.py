@@ -19,6 +19,8 @@ from typing import Any
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # signals are the launch's
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", str(10**9))  # its snapshots are never read
+os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")  # a trainer's relative paths are those of the launch
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "A worker died or was killed while executing a task")  # said by us
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -208,8 +210,7 @@ class _Report(FIFOScheduler):  # type: ignore[misc]
         return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        error = trial.get_error()
-        self._attempts.lost(trial.trial_id, str(error) if error else "Ray lost the worker and gave no reason")
+        self._attempts.lost(trial.trial_id, _last_words(trial))
 
 
 class _Worker(tune.Trainable):  # type: ignore[misc]
@@ -227,8 +228,25 @@ class _Worker(tune.Trainable):  # type: ignore[misc]
         return {_ANSWER: self._runner.run_epoch()}
 
 
+class _SaidByUs(logging.Filter):
+    """Holds back what Ray says of a lost worker: the study's own line says it. All other errors of Ray are let through."""
+
+    _BEGINNINGS = ("Trial task failed for trial", "Trials did not complete", "Could not fetch metrics for")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith(self._BEGINNINGS)
+
+
 def _quiet() -> None:
-    """Ray's advice on how to use Tune is not for our users; its errors are. Tune's last summary looks for metrics in files
-    that are not written here, and complains of each trial."""
+    """Ray's advice on how to use Tune is not for our users; its errors are."""
     logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.CRITICAL)
+    for module in ("execution.tune_controller", "tune", "analysis.experiment_analysis"):
+        logging.getLogger(f"ray.tune.{module}").addFilter(_SaidByUs())
+
+
+def _last_words(trial: Any) -> str:
+    """What Ray wrote about the death of a trial's worker."""
+    file = Path(trial.error_file) if trial.error_file else None
+    if file is None or not file.is_file():
+        return "Ray lost the worker and gave no reason"
+    return file.read_text().strip()

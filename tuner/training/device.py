@@ -1,11 +1,6 @@
-"""What the process that trains needs set, and what it trains on."""
+"""What the process that trains needs set, and the GPUs it sees."""
 
 import torch
-
-
-def choose_device(gpus: float) -> str:
-    """`cuda` when a GPU is given to this process, `cpu` otherwise."""
-    return "cuda" if gpus > 0 else "cpu"
 
 
 def num_gpus() -> int:

@@ -63,6 +63,11 @@ def find_trainer(name: str) -> type[Trainer]:
     return found
 
 
+def choose_device(gpus: float) -> str:
+    """`cuda` when a share of a GPU is given to this process, `cpu` otherwise."""
+    return "cuda" if gpus > 0 else "cpu"
+
+
 def check_configuration(name: str, configuration: Configuration) -> None:
     """Refuse a configuration that the trainer could not use.
 

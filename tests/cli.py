@@ -1,0 +1,98 @@
+"""The command line as a user has it: a process in a folder of its own."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import yaml
+
+from tests import trainers
+from tests.studies import BASE
+
+COMMAND = [sys.executable, "-m", "tuner"]
+
+
+class Folder:
+    """A working folder with a trainer module and search spaces; knows every process that was started from it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._mark = f"TUNER_TEST={uuid.uuid4().hex}"
+        shutil.copy(trainers.__file__, path / "trainers.py")
+        (path / "home").mkdir()
+        name, _, value = self._mark.partition("=")
+        kept = {key: text for key, text in os.environ.items() if not key.startswith(("TUNER_", "RAY_"))}
+        self.environment = {**kept, name: value, "HOME": str(path / "home"), "PYTHONUNBUFFERED": "1"}
+
+    def write(self, name: str, **changes: object) -> str:
+        """A search space file, the base one with keys replaced."""
+        values = {**BASE, "trainer": "trainers:Curve", **changes}
+        (self.path / name).write_text(yaml.safe_dump(values, sort_keys=False))
+        return name
+
+    def run(self, *arguments: str, timeout: float = 240, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run([*COMMAND, *arguments], cwd=self.path, env={**self.environment, **environment},
+                              capture_output=True, text=True, timeout=timeout)  # fmt: skip
+
+    def start(self, *arguments: str) -> "Running":
+        """Start a command in a process group of its own, as a shell does."""
+        output = open(self.path / f"output-{uuid.uuid4().hex[:6]}.txt", "w+")
+        process = subprocess.Popen([*COMMAND, *arguments], cwd=self.path, env=self.environment, stdout=output,
+                                   stderr=subprocess.STDOUT, text=True, process_group=0)  # fmt: skip
+        return Running(process, Path(output.name))
+
+    def files(self) -> set[str]:
+        """What lies in the folder beside what was put there."""
+        return {p.name for p in self.path.iterdir()} - {"home", "trainers.py", "__pycache__"}
+
+    def processes(self) -> list[str]:
+        """Command lines of living processes that were started from here."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and self._mark.encode() in (entry / "environ").read_bytes():
+                    found.append((entry / "cmdline").read_text().replace("\0", " "))
+            except OSError:
+                continue
+        return found
+
+    def wait_until_no_process_is_left(self, seconds: float = 60) -> None:
+        """Wait; fails when the time is over."""
+        deadline = time.monotonic() + seconds
+        while self.processes():
+            assert time.monotonic() < deadline, self.processes()
+            time.sleep(0.5)
+
+
+class Running:
+    """A command that has been started."""
+
+    def __init__(self, process: "subprocess.Popen[str]", output: Path) -> None:
+        self.process = process
+        self._output = output
+
+    def output(self) -> str:
+        """All it has printed so far."""
+        return self._output.read_text()
+
+    def wait_for(self, words: str, seconds: float = 120) -> None:
+        """Wait until it has printed the words."""
+        deadline = time.monotonic() + seconds
+        while words not in self.output():
+            assert self.process.poll() is None, self.output()
+            assert time.monotonic() < deadline, self.output()
+            time.sleep(0.2)
+
+    def end(self, signal_number: signal.Signals, group: bool = False) -> int:
+        """Send a signal (to the whole group, as a terminal's Ctrl-C does) and wait for the exit code."""
+        if group:
+            os.killpg(self.process.pid, signal_number)
+        else:
+            self.process.send_signal(signal_number)
+        return self.process.wait(timeout=60)

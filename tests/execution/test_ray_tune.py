@@ -1,0 +1,170 @@
+"""The real thing: Ray Tune runs the study, from the command line, in a folder of its own."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from storage.engine import open_existing
+from storage.reading import StudyReader
+from storage.store import ATTEMPT, LAUNCH
+from tests.cli import Folder
+from tests.studies import make_space, optuna_trials, rows, simulate
+
+SLOW = {"settings": {"epochs": 6, "sleep": 0.4}, "early_stopping": {"name": "none"}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    made = Folder(tmp_path)
+    yield made
+    made.wait_until_no_process_is_left()
+
+
+def url(folder: Folder) -> str:
+    return f"sqlite:///{folder.path}/tuner.db"
+
+
+def column(folder: Folder, query: Any) -> list[Any]:
+    engine = open_existing(url(folder)).engine
+    with engine.connect() as connection:
+        return list(connection.execute(query).scalars())
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_one_worker_gives_the_study_that_the_simulated_executor_gives(folder: Folder, sampler: str) -> None:
+    changes = {"sampler": {"name": sampler, "seed": 7}, "budget": {"trials": 14}}
+    space = folder.write("space.yaml", concurrency=1, **changes)
+    ended = folder.run("launch", space)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""  # none of Ray's chatter
+    simulate(make_space(**changes), f"sqlite:///{folder.path}/simulated.db")
+    assert rows(url(folder)) == rows(f"sqlite:///{folder.path}/simulated.db")
+    assert ended.stdout.count("/9  score ") == sum(len(t.intermediate_values) for t in optuna_trials(url(folder)))
+    assert len(set(column(folder, sa.select(ATTEMPT.c.worker)))) == 1  # the worker was kept between trials
+    assert list((folder.path / "home").iterdir()) == []  # nothing in the home folder, Ray's token least of all
+
+
+def test_the_same_seed_trains_the_same_networks_to_the_last_digit(folder: Folder) -> None:
+    small = {"dataset": "digits", "depth": 8, "filters": 4, "train_images": 200, "epochs": 3}
+    space = folder.write(
+        "space.yaml", trainer="vgg", settings=small, metric={"name": "validation_accuracy", "goal": "maximize"},
+        space={"bn_position": ["before_relu", "after_relu"], "weight_decay": {"low": 1e-5, "high": 1e-2, "scale": "log"},
+               "dropout": {"low": 0.0, "high": 0.2, "step": 0.1}},
+        sampler={"name": "tpe", "seed": 1}, budget={"trials": 5}, concurrency=1,
+    )  # fmt: skip
+    for name in ("first", "second"):
+        ended = folder.run("launch", space, "--storage", f"sqlite:///{name}.db")
+        assert ended.returncode == 0, ended.stderr
+    first, second = (rows(f"sqlite:///{folder.path}/{name}.db") for name in ("first", "second"))
+    assert first == second
+    assert len(first["gradient_flow"]) == len({(number, epoch) for number, epoch, _, _ in first["epoch_metric"]})
+    names = {name for _, _, name, _ in first["epoch_metric"]}
+    assert names == {
+        f"'{n}'" for n in ("train_accuracy", "train_loss", "validation_accuracy", "validation_loss", "learning_rate")
+    }
+
+
+def test_every_trouble_of_a_trainer_has_its_outcome_and_leaves_the_others_alone(folder: Folder) -> None:
+    troubles = ["none", "raise", "nan", "no_metric", "die"]
+    space = folder.write(
+        "space.yaml", trainer="trainers:Trouble", settings={"epochs": 3, "marker": "died.marker", "sleep": 0.05},
+        space={"x": {"low": 0.0, "high": 1.0}, "trouble": troubles}, early_stopping={"name": "none"}, budget={"trials": 14},
+    )  # fmt: skip
+    ended = folder.run("launch", space)
+    assert ended.returncode == 0, ended.stderr
+    trials = StudyReader(url(folder)).study("s").trials
+    expected = {"none": "complete", "raise": "failed", "nan": "pruned", "no_metric": "failed", "die": "complete"}
+    assert {t.parameters["trouble"] for t in trials} == set(troubles)
+    for trial in trials:
+        trouble = trial.parameters["trouble"]
+        assert trial.state == expected[trouble], trial
+        assert trouble != "raise" or trial.reason == "ValueError: a bug in the training code"
+        assert trouble != "nan" or trial.reason == "loss is nan after epoch 2"
+        assert trouble != "no_metric" or "the trainer gave no 'score' for epoch 1; it gave loss" in trial.reason
+    assert [t.attempts for t in trials if t.parameters["trouble"] == "die"][0] == 2
+    assert column(folder, sa.select(ATTEMPT.c.outcome)).count("worker_lost") == 1
+    assert "lost its worker; it will be tried again" in ended.stdout
+    assert "in train_epoch" in "".join(
+        column(folder, sa.select(ATTEMPT.c.traceback).where(ATTEMPT.c.outcome == "failed"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "group", "code"),
+    [(signal.SIGINT, True, 130), (signal.SIGINT, False, 130), (signal.SIGTERM, False, 143)],
+    ids=["Ctrl-C in a terminal", "SIGINT", "SIGTERM"],
+)
+def test_an_interrupted_launch_leaves_a_right_database_and_is_gone_on_with(
+    folder: Folder, number: signal.Signals, group: bool, code: int
+) -> None:
+    space = folder.write("space.yaml", budget={"trials": 3}, **SLOW)
+    running = folder.start("launch", space)
+    running.wait_for("epoch   2/6")
+    assert running.end(number, group) == code
+    assert "Traceback" not in running.output()
+    assert running.output().rstrip().endswith("interrupted; launch again to go on")
+    study = StudyReader(url(folder)).study("s")
+    begun = [t for t in study.trials if t.state == "interrupted"]
+    assert begun == list(study.trials) != []
+    assert study.launches == ()
+    assert column(folder, sa.select(LAUNCH.c.outcome)) == ["interrupted"]
+    before = {t.number: (t.parameters, dict(t.values)) for t in begun}
+    folder.wait_until_no_process_is_left()
+    again = folder.run("launch", space)
+    assert again.returncode == 0, again.stderr
+    finished = StudyReader(url(folder)).study("s").trials
+    assert [t.state for t in finished] == ["complete"] * 3
+    for trial in finished[: len(before)]:
+        parameters, values = before[trial.number]
+        assert trial.attempts == 2
+        assert trial.parameters == parameters
+        assert {epoch: trial.values[epoch] for epoch in values} == values
+
+
+def test_a_second_signal_leaves_at_once_and_the_study_can_be_gone_on_with(folder: Folder) -> None:
+    space = folder.write("space.yaml", budget={"trials": 2}, **SLOW)
+    running = folder.start("launch", space)
+    running.wait_for("epoch   1/6")
+    running.process.send_signal(signal.SIGINT)
+    assert running.end(signal.SIGINT) == 130
+    folder.wait_until_no_process_is_left(seconds=90)  # Ray's two agents take a minute when nobody ends them
+    again = folder.run("launch", space)
+    assert again.returncode == 0, again.stderr
+    assert [t.state for t in StudyReader(url(folder)).study("s").trials] == ["complete"] * 2
+
+
+def test_a_second_launch_of_a_living_study_is_refused_with_its_pid(folder: Folder) -> None:
+    space = folder.write("space.yaml", budget={"trials": 50}, **SLOW)
+    running = folder.start("launch", space)
+    running.wait_for("epoch   1/6")
+    second = folder.run("launch", space)
+    assert second.returncode == 2
+    assert f"study 's' is being run by process {running.process.pid} on " in second.stderr
+    status = folder.run("status", "s")
+    assert f"launch: process {running.process.pid} on " in status.stdout
+    assert "2 running" in status.stdout or "1 running" in status.stdout
+    assert running.end(signal.SIGTERM) == 143
+
+
+def test_a_study_without_a_single_finished_trial_exits_1(folder: Folder) -> None:
+    space = folder.write(
+        "space.yaml", trainer="trainers:Trouble", settings={"epochs": 3, "trouble": "raise"}, budget={"trials": 2}
+    )
+    ended = folder.run("launch", space)
+    assert ended.returncode == 1
+    assert "ValueError: a bug in the training code" in ended.stdout
+
+
+def test_the_study_runs_on_postgresql_and_its_password_is_not_printed(folder: Folder, postgres_url: str) -> None:
+    with_password = postgres_url.replace("postgres:@", "postgres:s3cret@")
+    assert "s3cret" in with_password
+    space = folder.write("space.yaml", concurrency=1)
+    ended = folder.run("launch", space, TUNER_STORAGE=with_password)
+    assert ended.returncode == 0, ended.stderr
+    assert "s3cret" not in ended.stdout + ended.stderr
+    simulate(make_space(), f"sqlite:///{folder.path}/simulated.db")
+    assert rows(postgres_url) == rows(f"sqlite:///{folder.path}/simulated.db")
