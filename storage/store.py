@@ -30,14 +30,13 @@ EPOCH_METRIC, GRADIENT_FLOW, DECISION = (
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """A trial as the study needs it: Optuna's id and number, our status, and the values the sampler chose."""
+    """A trial as the study needs it: Optuna's id and number, our status, its newest attempt and its bracket."""
 
     trial_id: int
     number: int
     status: str
     attempt: int
     bracket: int
-    parameters: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +176,10 @@ class StudyTransaction:
     def first_queued(self) -> TrialRecord | None:
         """The queued trial with the lowest number."""
         return self._find_trial(TRIAL.c.status == "queued")
+
+    def parameters(self, trial: TrialRecord) -> dict[str, Any]:
+        """The values that the sampler chose for a trial."""
+        return dict(self._optuna.get_trial(trial.trial_id).params)
 
     def add_trial(self, trial_id: int, bracket: int, configuration_hash: str) -> None:
         """Ours beside the trial that Optuna has just made; it is queued until an attempt starts."""
@@ -375,8 +378,7 @@ class StudyTransaction:
         row = self.connection.execute(query).one_or_none()
         if row is None:
             return None
-        parameters = self._optuna.get_trial(row.trial_id).params
-        return TrialRecord(row.trial_id, row.number, row.status, row.attempt, row.bracket, parameters)
+        return TrialRecord(row.trial_id, row.number, row.status, row.attempt, row.bracket)
 
 
 _OPTUNA_STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}

@@ -140,7 +140,7 @@ def test_overrides_reach_every_key() -> None:
 
 
 def test_one_configuration_needs_a_value_for_every_entry_in_force() -> None:
-    with pytest.raises(InputError, match="x, kind still open; .* --set space.x=0.0 --set space.kind=a"):
+    with pytest.raises(InputError, match=r"x, kind still open; .* --set space.x=0.0 --set space.kind=a"):
         make_space().fixed_configuration()
     child = {"low": 1, "high": 4, "when": {"kind": ["a"]}}
     with pytest.raises(InputError, match="depth still open"):

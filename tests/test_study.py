@@ -1,6 +1,9 @@
 """The decisions of a study, on real databases and virtual time."""
 
 import math
+import os
+import sqlite3
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from storage.engine import open_existing, open_for_launch
-from storage.errors import StudyBusyError, StudyChangedError
+from storage.errors import DatabaseAwayError, StudyBusyError, StudyChangedError
 from storage.reading import StudyReader
 from storage.store import ATTEMPT, Place, StudyStore
 from storage.tables import TABLES
@@ -179,8 +182,6 @@ def test_raising_the_budget_extends_a_finished_study(sqlite_url: str) -> None:
 
 
 def test_when_the_hours_are_spent_running_trials_are_kept_for_later(sqlite_url: str) -> None:
-    import time
-
     space = make_space(budget={"hours": 0.5}, early_stopping={"name": "none"})
     simulate(
         space, sqlite_url, SimulatedExecutor(curve, workers=2, seconds_per_epoch=lambda _: 150.0, start=time.time())
@@ -286,8 +287,6 @@ def test_an_inactive_parameter_is_not_in_the_configuration(sqlite_url: str) -> N
 
 
 def test_a_second_launch_of_a_living_study_is_refused_with_its_pid(sqlite_url: str) -> None:
-    import os
-
     def scene(study: Decider) -> None:
         with pytest.raises(StudyBusyError, match=f"process {os.getpid()} on "):
             simulate(make_space(), sqlite_url)
@@ -321,6 +320,25 @@ def test_a_changed_space_on_an_existing_study_is_refused_and_nothing_is_written(
         versions = connection.execute(sa.select(TABLES["tuner_space"].c.version)).scalars().all()
         outcomes = connection.execute(sa.select(TABLES["tuner_launch"].c.outcome)).scalars().all()
     assert (versions, outcomes) == ([1, 2], ["finished", "finished"])
+
+
+def test_a_database_that_is_locked_for_too_long_loses_no_event(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.engine._BUSY_SECONDS", 0.2)
+
+    def scene(study: Decider) -> None:
+        assignment = begin(study)
+        study.on_epoch(assignment, report(1, score=0.5))
+        reader = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+        reader.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseAwayError, match="database is locked"):
+            study.on_epoch(assignment, report(2, score=0.6))
+        reader.execute("ROLLBACK")
+        assert study.on_epoch(assignment, report(2, score=0.6)).outcome is Outcome.GO_ON
+
+    play(make_space(early_stopping={"name": "none"}), sqlite_url, scene)
+    assert [t.intermediate_values for t in optuna_trials(sqlite_url)] == [{1: 0.5, 2: 0.6}]
 
 
 def test_passwords_given_on_the_command_line_are_not_stored(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

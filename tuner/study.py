@@ -149,7 +149,8 @@ class Study:
                     return Idle.WAIT if running else Idle.FINISHED
                 trial = self._new_trial(transaction)
             trial = transaction.start_attempt(trial, self._launch_id, self._cpus, self._gpus, now)
-        return Assignment(trial.number, trial.attempt, self._configuration(trial), self._space.epochs)
+            configuration = self._configuration(transaction.parameters(trial))
+        return Assignment(trial.number, trial.attempt, configuration, self._space.epochs)
 
     def on_epoch(self, assignment: Assignment, report: EpochReport) -> Decision:
         """The first record of an epoch stands: one that is run again changes nothing and goes on as it did."""
@@ -206,9 +207,9 @@ class Study:
         assert trial is not None, "made in this transaction"
         return trial
 
-    def _configuration(self, trial: TrialRecord) -> dict[str, Any]:
+    def _configuration(self, sampled: Mapping[str, Any]) -> dict[str, Any]:
         fixed = {p.name: p.distribution.value for p in self._space.parameters if isinstance(p.distribution, Fixed)}
-        return self._space.configuration({**fixed, **trial.parameters})
+        return self._space.configuration({**fixed, **sampled})
 
     # -- on_epoch -------------------------------------------------------------------------------------------------------
 

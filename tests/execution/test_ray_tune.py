@@ -85,7 +85,7 @@ def test_every_trouble_of_a_trainer_has_its_outcome_and_leaves_the_others_alone(
         assert trouble != "raise" or trial.reason == "ValueError: a bug in the training code"
         assert trouble != "nan" or trial.reason == "loss is nan after epoch 2"
         assert trouble != "no_metric" or "the trainer gave no 'score' for epoch 1; it gave loss" in trial.reason
-    assert [t.attempts for t in trials if t.parameters["trouble"] == "die"][0] == 2
+    assert next(t.attempts for t in trials if t.parameters["trouble"] == "die") == 2
     assert column(folder, sa.select(ATTEMPT.c.outcome)).count("worker_lost") == 1
     assert "lost its worker; it will be tried again" in ended.stdout
     assert "in train_epoch" in "".join(
