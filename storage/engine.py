@@ -15,9 +15,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
-from storage.errors import DatabaseUnreachableError, StorageError
+from storage.errors import DatabaseAwayError, DatabaseUnreachableError, StorageError
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of each study it makes and each independent sample
 
@@ -30,6 +30,20 @@ def mask_passwords(words: str) -> str:
     """The text with every password inside a URL replaced by ***: before the host, and in the query."""
     before_host = re.sub(r"(\w[\w+.-]*://[^\s:/@]*):[^\s/]*@", r"\1:***@", words)
     return re.sub(r"([?&]password=)[^\s&]*", r"\1***", before_host)
+
+
+@contextmanager
+def away_in_words() -> Iterator[None]:
+    """Turn a driver's complaint inside the block into ours.
+
+    Raises: DatabaseAwayError: the database does not answer, or could not do what was asked.
+    """
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseAwayError(
+            f"the database does not answer: {mask_passwords(str(error.orig))}; the study can be gone on with when it does"
+        ) from error
 
 
 def parse_url(url: str) -> URL:

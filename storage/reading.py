@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from storage import launches
-from storage.engine import open_existing
+from storage.engine import away_in_words, open_existing
 from storage.errors import StudyNotFoundError
 from storage.store import ATTEMPT, DECISION, EPOCH_METRIC, LAUNCH, TRIAL
 from storage.tables import OPTUNA_STUDIES
@@ -119,7 +119,7 @@ class StudyReader:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._database.engine.connect().execution_options(reading=True) as connection:
+        with away_in_words(), self._database.engine.connect().execution_options(reading=True) as connection:
             yield connection
 
 

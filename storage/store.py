@@ -16,10 +16,10 @@ import optuna
 import sqlalchemy as sa
 from optuna.trial import TrialState
 from sqlalchemy import Connection
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from storage.columns import database_now
-from storage.errors import DatabaseAwayError, StudyNotFoundError
+from storage.engine import away_in_words
+from storage.errors import StudyNotFoundError
 from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS, TABLES
 
 LAUNCH, SPACE, TRIAL, ATTEMPT = (TABLES[f"tuner_{name}"] for name in ("launch", "space", "trial", "attempt"))
@@ -78,7 +78,7 @@ class StudyStore:
         """
         sessions = self._database.scoped_session
         try:
-            with self._database.engine.begin() as connection:
+            with away_in_words(), self._database.engine.begin() as connection:
                 sessions.remove()
                 sessions.configure(bind=connection, join_transaction_mode="create_savepoint")
                 try:
@@ -90,18 +90,17 @@ class StudyStore:
                 finally:
                     sessions.remove()
                     sessions.configure(bind=self._database.engine, join_transaction_mode="conditional_savepoint")
-        except BaseException as error:
+        except BaseException:
             self._optuna_study = None
-            if isinstance(error, OperationalError | InterfaceError):
-                raise DatabaseAwayError(
-                    f"the database does not answer: {error.orig}; the study can be gone on with when it does"
-                ) from error
             raise
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A transaction of ours alone, beside the events: for the heartbeat."""
-        with self._database.engine.begin() as connection:
+        """A transaction of ours alone, beside the events: for the heartbeat.
+
+        Raises: DatabaseAwayError: the database does not answer any more.
+        """
+        with away_in_words(), self._database.engine.begin() as connection:
             yield connection
 
     def close(self) -> None:

@@ -31,7 +31,8 @@ def main(url: str, sampler: str, kill_before: int) -> None:
         if count == kill_before:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    space = make_space(sampler={"name": sampler, "seed": 7}, budget={"trials": 16})
+    rungs = {"name": "asha", "min_epochs": 1, "reduction_factor": 3, "brackets": 2}
+    space = make_space(sampler={"name": sampler, "seed": 7}, early_stopping=rungs, budget={"trials": 16})
     simulate(space, url, SimulatedExecutor(sometimes_nan))
 
 

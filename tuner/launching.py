@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from storage import launches
 from storage.engine import mask_passwords, open_for_launch
-from storage.errors import StudyBusyError
+from storage.errors import DatabaseAwayError, StudyBusyError
 from storage.store import StudyStore, create_study
 from tuner.errors import SettingError
 from tuner.interrupts import Interrupted, Uninterrupted, catch_signals
@@ -175,8 +175,11 @@ def _heartbeat(store: StudyStore, launch_id: int) -> Iterator[None]:
 
     def beat() -> None:
         while not over.wait(launches.HEARTBEAT_SECONDS):
-            with store.connection() as connection:
-                launches.renew_heartbeat(connection, launch_id)
+            try:
+                with store.connection() as connection:
+                    launches.renew_heartbeat(connection, launch_id)
+            except DatabaseAwayError:
+                continue  # the next event of the study says so; here it is only a beat that is missing
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()

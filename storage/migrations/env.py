@@ -3,8 +3,14 @@
 from alembic import context
 
 from storage.engine import VERSION_TABLE
-from storage.migrations.scope import is_ours
-from storage.tables import Base
+from storage.tables import PREFIX, Base
+
+
+def is_ours(item: object, name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
+    """Whether a table, or what belongs to a table, is ours."""
+    table = name if kind == "table" else getattr(getattr(item, "table", None), "name", None)
+    return str(table or "").startswith(PREFIX)
+
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from storage.engine import open_existing
 from storage.reading import StudyReader
-from storage.store import ATTEMPT, LAUNCH
+from storage.store import ATTEMPT, EPOCH_METRIC, LAUNCH
 from tests.cli import Folder
 from tests.studies import make_space, optuna_trials, rows, simulate
 
@@ -66,6 +66,15 @@ def test_the_same_seed_trains_the_same_networks_to_the_last_digit(folder: Folder
     assert names == {
         f"'{n}'" for n in ("train_accuracy", "train_loss", "validation_accuracy", "validation_loss", "learning_rate")
     }
+
+
+def test_every_worker_maps_the_same_read_only_copy_of_the_data(folder: Folder) -> None:
+    space = folder.write("space.yaml", trainer="trainers:Shared", settings={"epochs": 2}, budget={"trials": 4})
+    ended = folder.run("launch", space)
+    assert ended.returncode == 0, ended.stderr
+    metric = EPOCH_METRIC.c
+    for name, expected in (("shared", 1.0), ("writable", 0.0), ("sum", 999_999 * 500_000)):
+        assert set(column(folder, sa.select(metric.value).where(metric.name == name))) == {expected}
 
 
 def test_every_trouble_of_a_trainer_has_its_outcome_and_leaves_the_others_alone(folder: Folder) -> None:

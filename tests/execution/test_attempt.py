@@ -1,0 +1,83 @@
+"""What runs on a worker, without Ray."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.trainers import Curve
+from tuner.execution.attempt import AttemptRunner, Broken, Job
+from tuner.study import EPOCH_SECONDS, Assignment, EpochReport
+
+
+class Data:
+    """Shared data with a checksum."""
+
+    def __init__(self) -> None:
+        self.array = np.zeros(4)
+
+    def checksum(self) -> float:
+        return float(self.array.sum())
+
+
+class WritesIntoItsData(Curve):
+    """What no trainer may do."""
+
+    def __init__(self, configuration: Any, data: Data, device: str) -> None:
+        super().__init__(configuration, data, device)
+        self.data = data
+
+    def train_epoch(self) -> dict[str, float]:
+        self.data.array += 1
+        return super().train_epoch()
+
+
+class Rubbish(Curve):
+    """Returns what is no metrics."""
+
+    def train_epoch(self) -> Any:
+        return self.configuration["returns"]
+
+
+class BreaksAtOnce(Curve):
+    """Its constructor raises."""
+
+    def __init__(self, configuration: Any, data: Any, device: str) -> None:
+        raise OSError("no such weights")
+
+
+def runner(trainer: type, data: Any = None, **configuration: Any) -> AttemptRunner:
+    assignment = Assignment(0, 1, {"x": 0.3, **configuration}, epochs=2)
+    return AttemptRunner(Job(assignment, f"tests.execution.test_attempt:{trainer.__name__}", cpus=1, gpus=0), data)
+
+
+def broken(answer: EpochReport | Broken) -> str:
+    assert isinstance(answer, Broken)
+    return answer.traceback
+
+
+def test_epochs_are_counted_and_timed_by_the_runner() -> None:
+    run = runner(Curve)
+    first, second = run.run_epoch(), run.run_epoch()
+    assert isinstance(first, EpochReport)
+    assert isinstance(second, EpochReport)
+    assert (first.epoch, second.epoch) == (1, 2)
+    assert first.metrics[EPOCH_SECONDS] > 0
+    assert first.metrics["score"] == 0.5
+
+
+def test_a_trainer_that_writes_into_the_shared_data_fails_at_its_last_epoch() -> None:
+    run = runner(WritesIntoItsData, Data())
+    assert isinstance(run.run_epoch(), EpochReport)
+    assert "the shared data set has been changed while this trial ran" in broken(run.run_epoch())
+
+
+@pytest.mark.parametrize("returns", [None, 3, {"score": "high"}, [1]])
+def test_a_trainer_that_returns_no_metrics_is_told_what_to_return(returns: Any) -> None:
+    assert "train_epoch() must return a mapping of names to numbers" in broken(
+        runner(Rubbish, returns=returns).run_epoch()
+    )
+
+
+def test_an_error_while_a_trainer_is_made_is_an_event_like_any_other() -> None:
+    assert broken(runner(BreaksAtOnce).run_epoch()).strip().endswith("OSError: no such weights")
