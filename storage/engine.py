@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
 
 from storage.errors import DatabaseAwayError, DatabaseUnreachableError, StorageError
 
@@ -40,10 +40,40 @@ def away_in_words() -> Iterator[None]:
     """
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, optuna.exceptions.StorageInternalError) as error:
+        inner = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
+        words = mask_passwords(str(getattr(inner, "orig", None) or inner or error).splitlines()[0])
         raise DatabaseAwayError(
-            f"the database does not answer: {mask_passwords(str(error.orig))}; the study can be gone on with when it does"
+            f"the database does not answer: {words}; the study can be gone on with when it does"
         ) from error
+
+
+@contextmanager
+def optuna_joins(database: optuna.storages.RDBStorage, connection: Connection) -> Iterator[None]:
+    """Optuna's calls inside the block are part of the connection's transaction; its commits become savepoints."""
+    sessions = database.scoped_session
+    sessions.remove()
+    sessions.configure(bind=connection, join_transaction_mode="create_savepoint")
+    try:
+        yield
+    finally:
+        sessions.remove()
+        sessions.configure(bind=database.engine, join_transaction_mode="conditional_savepoint")
+
+
+@contextmanager
+def _opening(url: URL) -> Iterator[None]:
+    """A database that is there but cannot be used: damaged, or with tables of another version of Optuna."""
+    try:
+        with away_in_words():
+            yield
+    except (DatabaseError, RuntimeError) as error:
+        words = mask_passwords(str(getattr(error, "orig", None) or error).splitlines()[0])
+        raise DatabaseUnreachableError(f"storage: {_shown(url)} cannot be used: {words}") from error
+
+
+def _shown(url: URL) -> str:
+    return mask_passwords(url.render_as_string())
 
 
 def parse_url(url: str) -> URL:
@@ -53,7 +83,7 @@ def parse_url(url: str) -> URL:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise DatabaseUnreachableError(
             f"storage: {mask_passwords(url)!r} is no database URL; write sqlite:///FILE.db or "
             "postgresql+psycopg://USER@HOST/DATABASE"
@@ -63,7 +93,7 @@ def parse_url(url: str) -> URL:
         raise DatabaseUnreachableError(
             f"storage: {kind} is not supported; use sqlite:///FILE.db or postgresql+psycopg://USER@HOST/DATABASE"
         )
-    if kind == "postgresql" and parsed.drivername == "postgresql":
+    if kind == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")  # the driver that is installed with the product
     if kind == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
@@ -88,11 +118,12 @@ def open_existing(url: str) -> optuna.storages.RDBStorage:
             "--storage, or launch a study first"
         )
     _check_reachable(parsed)
-    found = _schema_version(parsed)  # before Optuna opens it, which would write into a database without its tables
-    if found is None:
-        raise DatabaseUnreachableError(f"storage: {parsed.render_as_string()} holds no study of ours; launch one first")
-    _refuse_newer(found)
-    return _connect(parsed)
+    with _opening(parsed):
+        found = _schema_version(parsed)  # before Optuna opens it, which would write into a database without its tables
+        if found is None:
+            raise DatabaseUnreachableError(f"storage: {_shown(parsed)} holds no study of ours; launch one first")
+        _refuse_newer(found)
+        return _connect(parsed)
 
 
 def open_for_launch(url: str) -> optuna.storages.RDBStorage:
@@ -102,7 +133,7 @@ def open_for_launch(url: str) -> optuna.storages.RDBStorage:
     """
     parsed = parse_url(url)
     _check_reachable(parsed)
-    with _migration_lock(parsed):
+    with _opening(parsed), _migration_lock(parsed):
         found = _schema_version(parsed)
         _refuse_newer(found)
         storage = _connect(parsed, create_tables=True)
@@ -183,8 +214,8 @@ def _check_reachable(url: URL) -> None:
             url.set(drivername="postgresql").render_as_string(hide_password=False), connect_timeout=5
         ).close()
     except psycopg.Error as error:
-        reason = mask_passwords(str(error).strip().splitlines()[-1])
-        raise DatabaseUnreachableError(f"storage: {url.render_as_string()} cannot be reached: {reason}") from None
+        reason = mask_passwords(str(error).strip().splitlines()[0])
+        raise DatabaseUnreachableError(f"storage: {_shown(url)} cannot be reached: {reason}") from None
 
 
 def _first_bytes(path: Path) -> bytes:

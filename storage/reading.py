@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from storage import launches
-from storage.engine import away_in_words, open_existing
+from storage.engine import away_in_words, open_existing, optuna_joins
 from storage.errors import StudyNotFoundError
 from storage.store import ATTEMPT, DECISION, EPOCH_METRIC, LAUNCH, TRIAL
 from storage.tables import OPTUNA_STUDIES
@@ -87,8 +87,8 @@ class StudyReader:
         known = self.names()
         if name not in known:
             raise StudyNotFoundError(f"study {name!r} is not in this database; it has: {', '.join(known) or 'none'}")
-        trials = optuna.load_study(study_name=name, storage=self._database).get_trials(deepcopy=False)
-        with self._reading() as connection:
+        with self._reading() as connection, optuna_joins(self._database, connection):
+            trials = optuna.load_study(study_name=name, storage=self._database).get_trials(deepcopy=False)
             study_id = connection.execute(
                 sa.select(OPTUNA_STUDIES.c.study_id).where(OPTUNA_STUDIES.c.study_name == name)
             ).scalar_one()
@@ -98,13 +98,13 @@ class StudyReader:
                 row.trial_id: row for row in connection.execute(sa.select(TRIAL).where(TRIAL.c.study_id == study_id))
             }
             reasons = _reasons(connection, study_id)
+            unfinished = launches.open_launches(connection, study_id)
+            alive = {launch.launch_id for launch in unfinished if launch.is_alive()}
+            held = _held_trials(connection, alive)
             views = tuple(
-                _trial_view(trial, ours.get(trial._trial_id), reasons.get(trial._trial_id, "")) for trial in trials
+                _trial_view(t, ours.get(t._trial_id), reasons.get(t._trial_id, ""), t._trial_id in held) for t in trials
             )
-            running = tuple(
-                LaunchView(launch.identity.pid, launch.identity.hostname, launch.is_alive())
-                for launch in launches.open_launches(connection, study_id)
-            )
+            running = tuple(LaunchView(x.identity.pid, x.identity.hostname, x.launch_id in alive) for x in unfinished)
             hours = _hours(connection, study_id)
             epochs = _count_epochs(connection, study_id)
             return StudyView(
@@ -123,10 +123,16 @@ class StudyReader:
             yield connection
 
 
-def _trial_view(trial: optuna.trial.FrozenTrial, ours: sa.Row[Any] | None, reason: str) -> TrialView:
+def _held_trials(connection: Connection, living_launches: set[int]) -> set[int]:
+    """Trials that an attempt of a living launch works on."""
+    query = sa.select(ATTEMPT.c.trial_id).where(ATTEMPT.c.launch_id.in_(living_launches), ATTEMPT.c.ended_at.is_(None))
+    return set(connection.execute(query).scalars())
+
+
+def _trial_view(trial: optuna.trial.FrozenTrial, ours: sa.Row[Any] | None, reason: str, held: bool) -> TrialView:
     state = _STATES.get(trial.state.name)
     if state is None:  # RUNNING in Optuna's tables: we know whether anybody works on it
-        state = "running" if ours is not None and ours.status == "running" else "interrupted"
+        state = "running" if held else "interrupted"
     attempts = ours.attempt if ours is not None else 0
     return TrialView(
         trial.number, state, dict(trial.params), dict(sorted(trial.intermediate_values.items())), attempts, reason

@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection
 
 from storage.columns import database_now
-from storage.engine import away_in_words
+from storage.engine import away_in_words, optuna_joins
 from storage.errors import StudyNotFoundError
 from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS, TABLES
 
@@ -76,20 +76,17 @@ class StudyStore:
 
         Raises: DatabaseAwayError: the database does not answer any more. StudyNotFoundError: the study was deleted.
         """
-        sessions = self._database.scoped_session
         try:
-            with away_in_words(), self._database.engine.begin() as connection:
-                sessions.remove()
-                sessions.configure(bind=connection, join_transaction_mode="create_savepoint")
-                try:
-                    if self._optuna_study is None:
-                        self._optuna_study = self._load()
-                    _lock_study(connection, self._optuna_study)
-                    _refuse_deleted(connection, self._optuna_study)
-                    yield StudyTransaction(connection, self._optuna_study)
-                finally:
-                    sessions.remove()
-                    sessions.configure(bind=self._database.engine, join_transaction_mode="conditional_savepoint")
+            with (
+                away_in_words(),
+                self._database.engine.begin() as connection,
+                optuna_joins(self._database, connection),
+            ):
+                if self._optuna_study is None:
+                    self._optuna_study = self._load()
+                _lock_study(connection, self._optuna_study)
+                _refuse_deleted(connection, self._optuna_study)
+                yield StudyTransaction(connection, self._optuna_study)
         except BaseException:
             self._optuna_study = None
             raise
@@ -117,7 +114,8 @@ class StudyStore:
 
 def create_study(database: optuna.storages.RDBStorage, name: str, goal: Literal["maximize", "minimize"]) -> StudyStore:
     """The study of this name, made when it is not there. `goal`: maximize or minimize."""
-    optuna.create_study(study_name=name, storage=database, direction=goal, load_if_exists=True)
+    with away_in_words():
+        optuna.create_study(study_name=name, storage=database, direction=goal, load_if_exists=True)
     return StudyStore(database, name)
 
 
@@ -172,6 +170,10 @@ class StudyTransaction:
         """The trial of this number, or None when it was deleted."""
         return self._find_trial(OPTUNA_TRIALS.c.number == number)
 
+    def trial_of_id(self, trial_id: int) -> TrialRecord | None:
+        """The trial of this id of Optuna's."""
+        return self._find_trial(TRIAL.c.trial_id == trial_id)
+
     def first_queued(self) -> TrialRecord | None:
         """The queued trial with the lowest number."""
         return self._find_trial(TRIAL.c.status == "queued")
@@ -201,6 +203,11 @@ class StudyTransaction:
         if state == "pruned":
             value = self._last_value(trial)
         self._optuna.set_trial_state_values(trial.trial_id, _OPTUNA_STATES[state], None if value is None else [value])
+
+    def is_foreign(self, goal: str) -> bool:
+        """Whether another program made this study: it has trials, or another direction. One without is as good as new."""
+        other_direction = self.optuna_study.direction.name.lower() != goal
+        return other_direction or self.next_trial_number() > 0
 
     # -- attempts -------------------------------------------------------------------------------------------------------
 

@@ -13,9 +13,6 @@ from storage.columns import AnyFloat, FloatArray
 
 OPTUNA_STUDIES = optuna_models.StudyModel.__table__
 OPTUNA_TRIALS = optuna_models.TrialModel.__table__
-OPTUNA_VALUES = optuna_models.TrialValueModel.__table__
-OPTUNA_EPOCH_VALUES = optuna_models.TrialIntermediateValueModel.__table__
-OPTUNA_DIRECTIONS = optuna_models.StudyDirectionModel.__table__
 PREFIX = "tuner_"
 
 

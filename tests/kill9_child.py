@@ -20,6 +20,11 @@ def sometimes_nan(configuration: Mapping[str, Any], epoch: int) -> dict[str, flo
     return curve(configuration, epoch) | ({"loss": math.nan} if broken else {})
 
 
+def flow(configuration: Mapping[str, Any], epoch: int) -> dict[str, float]:
+    """Two layers."""
+    return {"entry": configuration["x"] / epoch, "linear": configuration["x"]}
+
+
 def main(url: str, sampler: str, kill_before: int) -> None:
     """Go on with the study until it is finished or this process is dead."""
     count = 0
@@ -33,7 +38,7 @@ def main(url: str, sampler: str, kill_before: int) -> None:
 
     rungs = {"name": "asha", "min_epochs": 1, "reduction_factor": 3, "brackets": 2}
     space = make_space(sampler={"name": sampler, "seed": 7}, early_stopping=rungs, budget={"trials": 16})
-    simulate(space, url, SimulatedExecutor(sometimes_nan))
+    simulate(space, url, SimulatedExecutor(sometimes_nan, gradient_flow=flow))
 
 
 if __name__ == "__main__":

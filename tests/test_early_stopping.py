@@ -46,6 +46,8 @@ def test_the_cut_off_is_a_percentile_of_the_earlier_values() -> None:
     assert rule.decide(2.1, [4.0, 3.0, 2.0, 1.0]).stop is True
     assert rule.decide(2.1, [4.0, 3.0, 2.0, 1.0]).cutoff == pytest.approx(2.0)
     assert rule.decide(9.0, [math.nan]).stop is False
+    assert rule.decide(9.0, [math.inf, 1.0, math.inf, math.inf]).stop is False
+    assert rule.decide(math.inf, [math.inf, 1.0, 2.0, 3.0]).stop is True
     assert rule.decide(math.nan, [1.0]).stop is True
 
 

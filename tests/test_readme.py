@@ -70,7 +70,7 @@ def test_every_setting_of_the_trainer_is_told() -> None:
 
 
 def test_the_small_launch_shown_is_accepted() -> None:
-    (command,) = (line for block in blocks("") for line in block.splitlines() if "study=small" in line)
+    (command,) = (line for block in blocks("sh") for line in block.splitlines() if "study=small" in line)
     overrides = re.findall(r"--set (\S+)", command)
     text = (ROOT / "search_spaces" / "vgg38.yaml").read_text()
     space = check_search_space(parse_yaml(text, "vgg38.yaml").with_overrides(overrides))

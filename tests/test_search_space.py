@@ -38,7 +38,7 @@ def problem(text: str, *overrides: str) -> str:
         ({"low": 1, "high": 8, "type": "float"}, Number(1, 8, integer=False)),
         ({"low": 2, "high": 8, "step": 2}, Number(2, 8, integer=True, step=2)),
         ({"low": 1, "high": 64, "scale": "log"}, Number(1, 64, integer=True, log=True)),
-        (["a", 1, 2.5, True, None], Categorical(("a", 1, 2.5, True, None))),
+        (["a", 2, 2.5, True, None], Categorical(("a", 2, 2.5, True, None))),
         ({"choices": [1, 2]}, Categorical((1, 2))),
         (0.1, Fixed(0.1)),
         (None, Fixed(None)),
@@ -51,10 +51,11 @@ def test_every_form_of_an_entry_is_understood(entry: Any, distribution: object) 
 
 def test_numbers_without_a_point_and_words_of_yaml_1_1_are_read_as_they_look() -> None:
     values = parse_yaml(
-        "{a: 1e-5, b: 1E3, c: yes, d: no, e: on, f: none, g: true, h: null, i: .inf, j: -2, k: 0.5}", "f"
+        "{a: 1e-5, b: 1E3, c: yes, d: no, e: on, f: none, g: true, h: null, i: .inf, j: -2, k: 0.5, l: 010, m: 12:30}",
+        "f",
     ).values
     assert values == {"a": 1e-5, "b": 1e3, "c": "yes", "d": "no", "e": "on", "f": "none", "g": True, "h": None,
-                      "i": float("inf"), "j": -2, "k": 0.5}  # fmt: skip
+                      "i": float("inf"), "j": -2, "k": 0.5, "l": 10, "m": "12:30"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,10 @@ def test_numbers_without_a_point_and_words_of_yaml_1_1_are_read_as_they_look() -
         (("low: 0.0, high: 1.0", "low: 0.0, high: .inf"), "space.yaml:7: space.x.high: inf is not a finite number"),
         (("[a, b]", "[]"), "space.yaml:8: space.kind: [] is no choice"),
         (("[a, b]", "[a, a]"), "space.yaml:8: space.kind.1: 'a' stands in the list twice"),
+        (("[a, b]", "[1, true]"), "space.yaml:8: space.kind.1: True stands in the list twice (1 and true count as equal)"),
+        (("high: 1.0}", "high: 1.0, when: {1: [a]}}"), "space.yaml:7: space.x.when: 1 is no parameter's name"),
+        (("high: 1.0", "high: 1" + "0" * 400), "space.yaml:7: space.x.high: 1000"),
+        (("study: s", "study: \x07"), "space.yaml: this is not YAML"),
         (("[a, b]", "[a, [b]]"), "space.yaml:8: space.kind.1: ['b'] is not a single value"),
         (("high: 1.0}", "high: 1.0, when: {kimd: [a]}}"), "space.yaml:7: space.x.when.kimd: names no parameter"),
         (("high: 1.0}", "high: 1.0, when: {kind: [c]}}"), "space.yaml:7: space.x.when.kind: kind is never 'c'"),
@@ -167,6 +172,10 @@ def test_the_search_spaces_that_ship_are_right(name: str) -> None:
         ("space.dropout=1.5", "--set: space.dropout: 1.5 is not allowed; it must be below 1"),
         ("space.bn_position=before", "--set: space.bn_position: 'before' is not allowed"),
         ("space.batch_size={low: 1, high: 9}", "--set: space.batch_size: 1 is not allowed; it must be at least 2"),
+        (
+            "space.train_images=[10, 20]",
+            "--set: space.train_images: all trials share one data set; write it under settings",
+        ),
         ("space.momentum=[0.9]", "--set: space.momentum: unknown key"),
         ("trainer=resnet", "--set: trainer: 'resnet' is no trainer"),
         ("trainer=nowhere:Trainer", "--set: trainer: module 'nowhere'"),

@@ -7,19 +7,21 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import optuna
 import pytest
 import sqlalchemy as sa
 
 from storage.engine import open_existing, open_for_launch
 from storage.errors import DatabaseAwayError, StudyBusyError, StudyChangedError
 from storage.reading import StudyReader
-from storage.store import ATTEMPT, Place, StudyStore
+from storage.store import ATTEMPT, Place, StudyStore, create_study
 from storage.tables import TABLES
 from tests.studies import make_space, optuna_trials, rows, simulate
 from tests.trainers import curve
+from tuner.errors import InputError
 from tuner.execution.simulated import SimulatedExecutor
 from tuner.launching import launch
-from tuner.search_space import SearchSpace
+from tuner.search_space import SearchSpace, best_value
 from tuner.study import (
     Assignment,
     AttemptEnd,
@@ -29,7 +31,6 @@ from tuner.study import (
     Idle,
     Outcome,
     Study,
-    best_value,
     configuration_hash,
 )
 
@@ -339,6 +340,47 @@ def test_a_database_that_is_locked_for_too_long_loses_no_event(
 
     play(make_space(early_stopping={"name": "none"}), sqlite_url, scene)
     assert [t.intermediate_values for t in optuna_trials(sqlite_url)] == [{1: 0.5, 2: 0.6}]
+
+
+def test_a_launch_killed_right_after_it_made_the_study_is_gone_on_with(sqlite_url: str) -> None:
+    create_study(open_for_launch(sqlite_url), "s", "maximize")
+    simulate(make_space(budget={"trials": 2}), sqlite_url)
+    assert len(optuna_trials(sqlite_url)) == 2
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["our tables there", "Optuna's alone"])
+def test_a_study_of_another_program_is_not_mixed_with_ours(sqlite_url: str, known: bool) -> None:
+    if known:
+        simulate(make_space(study="ours", budget={"trials": 1}), sqlite_url)
+    study = optuna.create_study(study_name="s", storage=sqlite_url, direction="maximize")
+    study.add_trial(optuna.trial.create_trial(value=1.0))
+    with pytest.raises(StudyChangedError, match="was not made by this product"):
+        simulate(make_space(), sqlite_url)
+    assert len(optuna_trials(sqlite_url)) == 1
+
+
+def test_a_trial_enqueued_in_optuna_is_run_with_its_values(sqlite_url: str) -> None:
+    simulate(make_space(budget={"trials": 1}), sqlite_url)
+    optuna.load_study(study_name="s", storage=sqlite_url).enqueue_trial({"x": 0.3, "kind": "b"})
+    simulate(make_space(budget={"trials": 2}), sqlite_url)
+    assert optuna_trials(sqlite_url)[1].params == {"x": 0.3, "kind": "b"}
+
+
+def test_gpu_hours_alone_are_refused_where_no_gpu_is(sqlite_url: str) -> None:
+    with pytest.raises(InputError, match="gpu_hours alone never end"):
+        simulate(make_space(budget={"gpu_hours": 1.0}, resources={"gpus": 0}), sqlite_url)
+
+
+def test_the_best_that_is_told_is_that_of_all_launches(sqlite_url: str) -> None:
+    simulate(make_space(budget={"trials": 6}), sqlite_url)
+    lines: list[str] = []
+    simulate(make_space(budget={"trials": 7}), sqlite_url, say=lines.append)
+    (best,) = {
+        t.value
+        for t in optuna_trials(sqlite_url)[:6]
+        if t.value == max(u.value or 0 for u in optuna_trials(sqlite_url)[:6])
+    }
+    assert any(f"best {best:.4f}" in line for line in lines)
 
 
 def test_passwords_given_on_the_command_line_are_not_stored(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

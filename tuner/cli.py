@@ -156,7 +156,7 @@ def _explain(error: Exception) -> tuple[int, str]:
         if isinstance(error, StorageError):
             return DATABASE_AWAY if isinstance(error, DatabaseAwayError) else BAD_INPUT, f"error: {error}"
     traceback.print_exc()
-    return INTERNAL_ERROR, "error: internal, see the traceback above; what is recorded is safe, launch again to go on"
+    return INTERNAL_ERROR, "error: internal, see the traceback above; nothing that was recorded is lost"
 
 
 def _stop(code: int, message: str) -> None:

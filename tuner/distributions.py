@@ -1,6 +1,6 @@
 """Distributions of a search space as plain values, and the conditions (`when:`) between parameters."""
 
-import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from tuner.errors import SettingError
 from tuner.plain_words import unknown_key
 
+_LARGEST = sys.float_info.max
 Scalar = None | bool | int | float | str
 
 
@@ -153,14 +154,19 @@ def _categorical(name: str, entry: Any) -> Categorical:
         raise SettingError(name, f"{entry!r} is no choice; write a list of at least one value: [a, b, …]")
     choices = tuple(_scalar(f"{name}.{index}", value) for index, value in enumerate(entry))
     for index, value in enumerate(choices):
-        if _contains(choices[:index], value):
-            raise SettingError(f"{name}.{index}", f"{value!r} stands in the list twice; keep one")
+        if value in choices[:index]:  # Optuna keeps a choice's place in the list, so 1 and true would be one
+            raise SettingError(
+                f"{name}.{index}", f"{value!r} stands in the list twice (1 and true count as equal); keep one"
+            )
     return Categorical(choices)
 
 
 def _parse_condition(name: str, entry: Any) -> tuple[tuple[str, tuple[Scalar, ...]], ...]:
     if not isinstance(entry, Mapping):
         raise SettingError(name, f"{entry!r} is no condition; write when: {{parameter: [values]}}")
+    for parent in entry:
+        if not isinstance(parent, str):
+            raise SettingError(name, f"{parent!r} is no parameter's name; write when: {{parameter: [values]}}")
     return tuple((parent, tuple(values) if isinstance(values, list) else (values,)) for parent, values in entry.items())
 
 
@@ -215,7 +221,7 @@ def _refuse_unknown(name: str, entry: Mapping[str, Any], allowed: set[str]) -> N
 def _finite(name: str, value: Any) -> float | None:
     if value is None and name.endswith(".step"):
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST <= value <= _LARGEST:
         raise SettingError(name, f"{value!r} is not a finite number")
     return value
 

@@ -8,7 +8,7 @@ that the two decide alike. Inside this module lower values are better.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -96,7 +96,9 @@ class Asha:
         if not numbers:
             return Verdict(False, "the first to reach this rung")
         # in Ray's form (negated, upper percentile): rounding at ties must fall on the same side
-        cutoff = -float(np.percentile([-v for v in numbers], (1 - 1 / self._reduction_factor) * 100))
+        # (between infinities nothing can be interpolated: then the neighbour below is taken)
+        method: Literal["linear", "lower"] = "linear" if all(map(math.isfinite, numbers)) else "lower"
+        cutoff = -float(np.percentile([-v for v in numbers], (1 - 1 / self._reduction_factor) * 100, method=method))
         share = f"the best 1/{self._reduction_factor} of the {len(numbers)} earlier there"
         if value > cutoff:
             return Verdict(True, f"not among {share}", cutoff)

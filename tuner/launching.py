@@ -11,12 +11,14 @@ from typing import Any, Protocol
 
 from storage import launches
 from storage.engine import mask_passwords, open_for_launch
-from storage.errors import DatabaseAwayError, StudyBusyError
+from storage.errors import DatabaseAwayError, StudyBusyError, StudyChangedError
+from storage.reading import StudyReader
 from storage.store import StudyStore, create_study
 from tuner.errors import SettingError
 from tuner.interrupts import Interrupted, Uninterrupted, catch_signals
-from tuner.preflight import check_launch, refuse_changed_space
+from tuner.preflight import check_launch, foreign_study, refuse_changed_space
 from tuner.progress import ProgressLines
+from tuner.reporting.summary import rank
 from tuner.search_space import SearchSpace
 from tuner.study import Decider, Study
 from tuner.training.trainer import load_data
@@ -88,7 +90,7 @@ def launch(
                 gpus=executor.gpus,
                 clock=executor.clock,
             )
-            told = ProgressLines(study, space.metric, space.settings, say)
+            told = ProgressLines(study, space.metric, space.settings, say, _best_so_far(space, storage))
             executor.run(Uninterrupted(told, interrupts))
         except BaseException:
             interrupts.raise_if_received()  # Ray turns our exception into its own KeyboardInterrupt, or an error that follows it
@@ -108,6 +110,11 @@ def _load_data(space: SearchSpace) -> Any:
         return load_data(space.trainer, space.settings)
     except SettingError as error:
         raise locate(space.source, error, ("settings",)) from error
+
+
+def _best_so_far(space: SearchSpace, storage: str) -> tuple[float, int] | None:
+    ranked = rank(StudyReader(storage).study(space.study))
+    return (ranked[0].value, ranked[0].trial.number) if ranked else None
 
 
 def _announce(space: SearchSpace, executor: Executor, say: Say) -> None:
@@ -154,6 +161,8 @@ def _begin(store: StudyStore, space: SearchSpace, fingerprint: str | None, say: 
             )
             say(f"a launch that died (process {other.identity.pid}) left {len(left)} running trials; they go on first")
         newest = launches.newest_space(connection, study_id)
+        if newest is None and transaction.is_foreign(space.metric.goal):
+            raise StudyChangedError(foreign_study(space.study))
         if newest is None or newest.content != space.as_json():
             version = 1 if newest is None else newest.version + 1
             launches.add_space(connection, study_id, version, space.as_json(), fingerprint)

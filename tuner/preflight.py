@@ -30,14 +30,14 @@ def check_launch(space: SearchSpace, storage: str) -> None:
             ["resources", "cpus"], f"{cpus} CPUs for a trial, but this machine has {os.cpu_count()}; lower it"
         )
     gpus = space.resources.gpus
-    if gpus != "auto" and gpus > 0:
-        from tuner.training.device import num_gpus  # imports torch, which only this question needs
-
-        if gpus > num_gpus():
-            raise space.source.error(
-                ["resources", "gpus"],
-                f"{gpus:g} GPUs for a trial, but PyTorch finds {num_gpus()} here; write auto or 0 to train on CPUs",
-            )
+    limits = space.budget.model_dump(exclude_none=True)
+    if set(limits) == {"gpu_hours"} and (gpus == 0 or _num_gpus() == 0):
+        raise space.source.error(["budget"], "gpu_hours alone never end without a GPU; add trials: N or hours: H")
+    if gpus != "auto" and gpus > 0 and gpus > _num_gpus():
+        raise space.source.error(
+            ["resources", "gpus"],
+            f"{gpus:g} GPUs for a trial, but PyTorch finds {_num_gpus()} here; write auto or 0 to train on CPUs",
+        )
 
 
 def refuse_changed_space(space: SearchSpace, storage: str, fingerprint: str | None) -> None:
@@ -53,15 +53,15 @@ def refuse_changed_space(space: SearchSpace, storage: str, fingerprint: str | No
     try:
         with store.transaction() as transaction:
             newest = launches.newest_space(transaction.connection, transaction.study_id)
+            foreign = newest is None and transaction.is_foreign(space.metric.goal)
     except StudyNotFoundError:
         return
     finally:
         store.close()
+    if foreign:
+        raise StudyChangedError(foreign_study(space.study))
     if newest is None:
-        raise StudyChangedError(
-            f"study {space.study!r} in this database was not made by this product; give yours another name: "
-            "--set study=NAME"
-        )
+        return  # a launch ended right after it made the study
     differing = _differences(newest.content, space.as_json())
     if differing:
         raise StudyChangedError(
@@ -73,6 +73,12 @@ def refuse_changed_space(space: SearchSpace, storage: str, fingerprint: str | No
             f"{space.source.name}: the data of study {space.study!r} have changed since it was begun. Restore "
             "them, or begin another study: --set study=NAME"
         )
+
+
+def foreign_study(name: str) -> str:
+    """The sentence about a study of this name that another program made."""
+    return (f"study {name!r} in this database was not made by this product, and trials of two makers are not comparable; "
+            "give yours another name: --set study=NAME")  # fmt: skip
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -91,3 +97,9 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         else:
             found.append(f"{key} was {old.get(key)}, is {new.get(key)}")
     return found
+
+
+def _num_gpus() -> int:
+    from tuner.training.device import num_gpus  # imports torch, which only this question needs
+
+    return num_gpus()

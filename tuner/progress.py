@@ -8,6 +8,12 @@ from typing import Any
 from tuner.search_space import Metric
 from tuner.study import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
 
+_AFTER_AN_END = {
+    Outcome.SUSPENDED: "it will be tried again",
+    Outcome.FAILED: "the trial failed",
+    Outcome.REFUSED: "another attempt has the trial",
+}
+
 
 class ProgressLines:
     """A study that says what happens.
@@ -17,14 +23,22 @@ class ProgressLines:
         metric: the figure to show.
         settings: what all trials share; only what differs from it is shown of a configuration.
         say: takes a line.
+        best: value and trial number of the best epoch before this launch, if any.
     """
 
-    def __init__(self, study: Decider, metric: Metric, settings: Mapping[str, Any], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        study: Decider,
+        metric: Metric,
+        settings: Mapping[str, Any],
+        say: Callable[[str], None],
+        best: tuple[float, int] | None = None,
+    ) -> None:
         self._study = study
         self._metric = metric
         self._settings = settings
         self._say = say
-        self._best: tuple[float, int] | None = None
+        self._best = best
 
     def next_trial(self) -> Assignment | Idle:
         """Says which configuration begins."""
@@ -51,7 +65,7 @@ class ProgressLines:
         """Says what broke."""
         outcome = self._study.on_end(assignment, end, traceback)
         last_line = textwrap.shorten((traceback.strip().splitlines() or ["no word"])[-1], 120, placeholder=" …")
-        next_step = "it will be tried again" if outcome is Outcome.SUSPENDED else "the trial failed"
+        next_step = _AFTER_AN_END[outcome]
         what = "broke" if end is AttemptEnd.RAISED else "lost its worker"
         self._say(f"trial {assignment.trial:3d} {what}; {next_step}: {last_line}")
         return outcome

@@ -5,7 +5,6 @@ seed and the trial's number, so a study that was interrupted goes on exactly as 
 """
 
 import hashlib
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -28,9 +27,7 @@ def derive_seed(study_seed: int, purpose: str, number: int) -> int:
 
 def make_sampler(name: str, study_seed: int, trial_number: int) -> BaseSampler:
     """The sampler that proposes this one trial."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", category=optuna.exceptions.ExperimentalWarning)
-        return _SAMPLERS[name](derive_seed(study_seed, "sampler", trial_number))
+    return _SAMPLERS[name](derive_seed(study_seed, "sampler", trial_number))
 
 
 def propose(study: optuna.Study, sampler: BaseSampler, parameters: Iterable[Parameter]) -> tuple[int, dict[str, Any]]:

@@ -3,6 +3,8 @@
 Nothing here knows Optuna, Ray or torch; the study and the sampler turn these values into theirs.
 """
 
+import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -109,7 +111,7 @@ class SearchSpace:
         still_open = [p for p in active_parameters(self.parameters, chosen) if p.name not in chosen]
         if still_open:
             names = ", ".join(p.name for p in still_open)
-            example = " ".join(f"--set space.{p.name}={p.distribution.example()}" for p in still_open)
+            example = " ".join(f"--set space.{p.name}={_as_yaml(p.distribution.example())}" for p in still_open)
             raise self.source.error(
                 ["space"], f"{names} still open; one configuration needs a value for each: {example}"
             )
@@ -156,3 +158,15 @@ def check_search_space(source: YamlSource) -> SearchSpace:
     if both:
         raise source.error(["space", both[0]], "is under settings too; keep it in one place")
     return SearchSpace(file, parameters, source)
+
+
+def best_value(values: list[float], goal: str) -> float | None:
+    """The best finite value, or None when there is none."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return None
+    return max(finite) if goal == "maximize" else min(finite)
+
+
+def _as_yaml(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tuner.errors import InputError, SettingError
-from tuner.search_space import SearchSpace
+from tuner.search_space import SearchSpace, best_value
 from tuner.trainer_check import check_values
 from tuner.training.device import num_gpus, prepare_process
 from tuner.training.trainer import choose_device, find_trainer, load_data
@@ -38,7 +38,10 @@ def train_configuration(
             raise InputError(f"metric.name: the trainer gives no {space.metric.name!r}; it gives {', '.join(metrics)}")
         curve.append(metrics)
         say(f"epoch {epoch:3d}/{space.epochs}  " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
-    pick = max if space.metric.goal == "maximize" else min
-    best = pick(range(len(curve)), key=lambda index: curve[index][space.metric.name])
-    say(f"best: {space.metric.name} {curve[best][space.metric.name]:.4f} at epoch {best + 1}")
+    values = [metrics[space.metric.name] for metrics in curve]
+    best = best_value(values, space.metric.goal)
+    if best is None:
+        say(f"best: no epoch has a finite {space.metric.name}")
+    else:
+        say(f"best: {space.metric.name} {best:.4f} at epoch {values.index(best) + 1}")
     return curve

@@ -19,7 +19,7 @@ from storage.store import DecisionRecord, Place, StudyStore, StudyTransaction, T
 from tuner.distributions import Fixed
 from tuner.early_stopping import EarlyStoppingRule, make_rule
 from tuner.sampling import derive_seed, make_sampler, propose
-from tuner.search_space import SearchSpace
+from tuner.search_space import SearchSpace, best_value
 
 log = logging.getLogger(__name__)
 
@@ -203,7 +203,7 @@ class Study:
         trial_id, chosen = propose(transaction.optuna_study, sampler, self._space.parameters)
         bracket = self._rule.bracket(np.random.default_rng(derive_seed(seed, "bracket", number)))
         transaction.add_trial(trial_id, bracket, configuration_hash(self._space.configuration(chosen)))
-        trial = transaction.trial(number)
+        trial = transaction.trial_of_id(trial_id)  # its number differs where somebody enqueued a trial in Optuna
         assert trial is not None, "made in this transaction"
         return trial
 
@@ -305,14 +305,6 @@ def rule_of(space: SearchSpace) -> EarlyStoppingRule:
     """
     stopping = space.early_stopping
     return make_rule(stopping.name, stopping.min_epochs, stopping.reduction_factor, stopping.brackets, space.epochs)
-
-
-def best_value(values: list[float], goal: str) -> float | None:
-    """The best finite value, or None when there is none."""
-    finite = [value for value in values if math.isfinite(value)]
-    if not finite:
-        return None
-    return max(finite) if goal == "maximize" else min(finite)
 
 
 def configuration_hash(configuration: Mapping[str, Any]) -> str:

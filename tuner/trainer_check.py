@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tuner.distributions import active_parameters
 from tuner.errors import InputError, SettingError
 from tuner.search_space import SearchSpace
-from tuner.training.trainer import check_configuration
+from tuner.training.trainer import check_configuration, data_settings
 from tuner.yaml_source import locate
 
 
@@ -14,10 +15,16 @@ def check_values(space: SearchSpace) -> None:
 
     Raises: InputError: file, line and key, what was found, what is allowed.
     """
-    _try(space, {})
+    examples = {p.name: p.distribution.example() for p in space.parameters}
+    in_force = {p.name: examples[p.name] for p in active_parameters(space.parameters, examples)}
+    _try(space, in_force)
     for parameter in space.parameters:
+        if parameter.name in data_settings(space.trainer):
+            raise space.source.error(
+                ["space", parameter.name], "all trials share one data set; write it under settings"
+            )
         for value in parameter.distribution.probes():
-            _try(space, {parameter.name: value})
+            _try(space, {**in_force, parameter.name: value})
 
 
 def _try(space: SearchSpace, values: Mapping[str, Any]) -> None:

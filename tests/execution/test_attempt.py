@@ -48,7 +48,16 @@ class BreaksAtOnce(Curve):
 
 def runner(trainer: type, data: Any = None, **configuration: Any) -> AttemptRunner:
     assignment = Assignment(0, 1, {"x": 0.3, **configuration}, epochs=2)
-    return AttemptRunner(Job(assignment, f"tests.execution.test_attempt:{trainer.__name__}", cpus=1, gpus=0), data)
+    return AttemptRunner(
+        Job(
+            assignment,
+            f"tests.execution.test_attempt:{trainer.__name__}",
+            cpus=1,
+            gpus=0,
+            checksum=data and data.checksum(),
+        ),
+        data,
+    )
 
 
 def broken(answer: EpochReport | Broken) -> str:
@@ -69,7 +78,7 @@ def test_epochs_are_counted_and_timed_by_the_runner() -> None:
 def test_a_trainer_that_writes_into_the_shared_data_fails_at_its_last_epoch() -> None:
     run = runner(WritesIntoItsData, Data())
     assert isinstance(run.run_epoch(), EpochReport)
-    assert "the shared data set has been changed while this trial ran" in broken(run.run_epoch())
+    assert "the shared data set has been changed while trials ran" in broken(run.run_epoch())
 
 
 @pytest.mark.parametrize("returns", [None, 3, {"score": "high"}, [1]])
@@ -81,3 +90,22 @@ def test_a_trainer_that_returns_no_metrics_is_told_what_to_return(returns: Any) 
 
 def test_an_error_while_a_trainer_is_made_is_an_event_like_any_other() -> None:
     assert broken(runner(BreaksAtOnce).run_epoch()).strip().endswith("OSError: no such weights")
+
+
+class ForgetsALayer(Curve):
+    """Its gradient flow has other layers in the second epoch."""
+
+    def gradient_flow(self) -> dict[str, float]:
+        return {"entry": 0.1, "linear": 0.2} if self.epoch == 1 else {"entry": 0.1}
+
+
+def test_a_gradient_flow_must_name_the_same_layers_in_every_epoch() -> None:
+    run = runner(ForgetsALayer)
+    assert isinstance(run.run_epoch(), EpochReport)
+    assert "must name the same layers in every epoch" in broken(run.run_epoch())
+
+
+def test_the_name_of_the_wall_time_is_taken() -> None:
+    assert "'seconds' is the name of an epoch's wall time" in broken(
+        runner(Rubbish, returns={"seconds": 1.0}).run_epoch()
+    )

@@ -1,10 +1,12 @@
 """The real thing: Ray Tune runs the study, from the command line, in a folder of its own."""
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import sqlalchemy as sa
 
@@ -139,7 +141,10 @@ def test_a_second_signal_leaves_at_once_and_the_study_can_be_gone_on_with(folder
     running = folder.start("launch", space)
     running.wait_for("epoch   1/6")
     running.process.send_signal(signal.SIGINT)
+    time.sleep(0.1)  # two signals at once are one
     assert running.end(signal.SIGINT) == 130
+    assert column(folder, sa.select(LAUNCH.c.outcome)) == [None]  # it did not wait for anything, not even to say so
+    assert "interrupted" in folder.run("status", "s").stdout  # nobody works on them, and that is what is told
     folder.wait_until_no_process_is_left(seconds=90)  # Ray's two agents take a minute when nobody ends them
     again = folder.run("launch", space)
     assert again.returncode == 0, again.stderr
@@ -157,6 +162,16 @@ def test_a_second_launch_of_a_living_study_is_refused_with_its_pid(folder: Folde
     assert f"launch: process {running.process.pid} on " in status.stdout
     assert "2 running" in status.stdout or "1 running" in status.stdout
     assert running.end(signal.SIGTERM) == 143
+
+
+def test_an_error_of_the_study_comes_through_ray_as_it_is(folder: Folder) -> None:
+    """Here: somebody deletes the study in a dashboard while it runs."""
+    running = folder.start("launch", folder.write("space.yaml", budget={"trials": 50}, **SLOW))
+    running.wait_for("epoch   2/6")
+    optuna.delete_study(study_name="s", storage=url(folder))
+    assert running.process.wait(timeout=60) == 2
+    assert "error: study 's' is not in the database any more: somebody deleted it" in running.output()
+    assert "Traceback" not in running.output()
 
 
 def test_a_study_without_a_single_finished_trial_exits_1(folder: Folder) -> None:

@@ -23,6 +23,7 @@ class Job:
     trainer: str
     cpus: float
     gpus: float
+    checksum: int | None = None  # of the shared data, as the driver loaded them
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class AttemptRunner:
         self._data = data
         self._epoch = 0
         self._trainer: Trainer | None = None
-        self._checksum: int | None = None
+        self._layers: list[str] | None = None
 
     def run_epoch(self) -> EpochReport | Broken:
         """Train one more epoch and say what came of it."""
@@ -53,9 +54,12 @@ class AttemptRunner:
         begin = time.perf_counter()
         trainer = self._trainer = self._trainer or self._make_trainer()
         self._epoch += 1
-        metrics = _checked(trainer.train_epoch())
-        self._refuse_changed_data()
-        flow = trainer.gradient_flow() if hasattr(trainer, "gradient_flow") else {}
+        metrics = _checked("train_epoch()", trainer.train_epoch())
+        if EPOCH_SECONDS in metrics:
+            raise TrainingError(f"{EPOCH_SECONDS!r} is the name of an epoch's wall time; give your metric another one")
+        if self._epoch == self._job.assignment.epochs:
+            self._refuse_changed_data()
+        flow = self._checked_flow(trainer.gradient_flow()) if hasattr(trainer, "gradient_flow") else {}
         metrics[EPOCH_SECONDS] = time.perf_counter() - begin
         return EpochReport(self._epoch, metrics, flow, self._place())
 
@@ -66,27 +70,30 @@ class AttemptRunner:
             from tuner.training.device import prepare_process
 
             prepare_process(job.cpus)
-        if hasattr(self._data, "checksum"):
-            self._checksum = self._data.checksum()
+        self._refuse_changed_data()
         return make(job.assignment.configuration, self._data, choose_device(job.gpus))
+
+    def _checked_flow(self, flow: Mapping[str, Any]) -> dict[str, float]:
+        checked = _checked("gradient_flow()", flow)
+        self._layers = self._layers or list(checked)
+        if list(checked) != self._layers:
+            raise TrainingError("gradient_flow() must name the same layers in every epoch; "
+                                f"it gave {list(checked)}, before {self._layers}")  # fmt: skip
+        return checked
 
     def _refuse_changed_data(self) -> None:
         """All trials of a node map the same memory: one that writes into it would spoil the others unseen."""
-        at_the_end = self._epoch == self._job.assignment.epochs
-        if at_the_end and self._checksum is not None and self._data.checksum() != self._checksum:
+        if self._job.checksum is not None and self._data.checksum() != self._job.checksum:
             raise TrainingError(
-                "the shared data set has been changed while this trial ran: a trainer wrote into its arrays; "
-                "copy what you change"
+                "the shared data set has been changed while trials ran: a trainer wrote into its arrays; copy what you change"
             )
 
     def _place(self) -> Place:
         return Place(socket.gethostname(), os.getpid(), choose_device(self._job.gpus))
 
 
-def _checked(metrics: Mapping[str, Any]) -> dict[str, float]:
+def _checked(what: str, metrics: Mapping[str, Any]) -> dict[str, float]:
     try:
         return {str(name): float(value) for name, value in metrics.items()}
     except (AttributeError, TypeError, ValueError) as error:
-        raise TrainingError(
-            f"train_epoch() must return a mapping of names to numbers, not {metrics!r}: {error}"
-        ) from error
+        raise TrainingError(f"{what} must return a mapping of names to numbers, not {metrics!r}: {error}") from error

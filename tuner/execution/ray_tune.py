@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 # read by Ray when it is imported
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
@@ -40,6 +40,7 @@ from tuner.search_space import Resources
 from tuner.study import Assignment, AttemptEnd, Decider, EpochReport, Idle
 
 _ANSWER = "answer"
+Answer = TypeVar("Answer")
 
 
 class RayTuneExecutor:
@@ -97,7 +98,8 @@ class RayTuneExecutor:
 
         Raises: TunerError: Ray itself broke. Whatever the study's events raise goes through.
         """
-        attempts = _Attempts(study, self._trainer, self.cpus, self.gpus)
+        checksum = self._data.checksum() if hasattr(self._data, "checksum") else None
+        attempts = _Attempts(study, self._trainer, self.cpus, self.gpus, checksum)
         trainable = tune.with_resources(
             tune.with_parameters(_Worker, data=self._data), {"cpu": self.cpus, "gpu": self.gpus}
         )
@@ -120,6 +122,8 @@ class RayTuneExecutor:
         try:
             tuner.fit()
         except tune.TuneError as error:
+            if attempts.broke is not None:  # Tune keeps only its text
+                raise attempts.broke from None
             raise TunerError(
                 f"Ray Tune ended the run: {error}; the study can be gone on with: launch it again"
             ) from error
@@ -135,18 +139,19 @@ class RayTuneExecutor:
 class _Attempts:
     """The study's attempts by Tune's trial ids; shared by the two hooks."""
 
-    def __init__(self, study: Decider, trainer: str, cpus: float, gpus: float) -> None:
+    def __init__(self, study: Decider, trainer: str, cpus: float, gpus: float, checksum: int | None) -> None:
         self._study = study
-        self._job: Callable[[Assignment], Job] = lambda assignment: Job(assignment, trainer, cpus, gpus)
+        self._job: Callable[[Assignment], Job] = lambda assignment: Job(assignment, trainer, cpus, gpus, checksum)
         self._running: dict[str, Assignment] = {}
         self._must_ask = True
         self.finished = False
+        self.broke: Exception | None = None  # what an event of the study raised
 
     def begin(self, tune_id: str) -> Job | None:
         """The next job, or None for now. A study that says wait is asked again after an event, not at every turn."""
         if not self._must_ask:
             return None
-        answer = self._study.next_trial()
+        answer = self._ask(self._study.next_trial)
         if isinstance(answer, Idle):
             self._must_ask = False
             self.finished = answer is Idle.FINISHED
@@ -158,16 +163,23 @@ class _Attempts:
         """Hand the study what a worker said; whether the attempt ends."""
         assignment = self._running[tune_id]
         if isinstance(answer, Broken):
-            self._study.on_end(assignment, AttemptEnd.RAISED, answer.traceback)
+            self._ask(lambda: self._study.on_end(assignment, AttemptEnd.RAISED, answer.traceback))
             return self._forget(tune_id)
-        return self._study.on_epoch(assignment, answer).stops and self._forget(tune_id)
+        return self._ask(lambda: self._study.on_epoch(assignment, answer)).stops and self._forget(tune_id)
 
     def lost(self, tune_id: str, words: str) -> None:
         """Tune says that the attempt's worker is gone."""
         assignment = self._running.get(tune_id)
         if assignment is not None:
-            self._study.on_end(assignment, AttemptEnd.WORKER_LOST, words)
+            self._ask(lambda: self._study.on_end(assignment, AttemptEnd.WORKER_LOST, words))
             self._forget(tune_id)
+
+    def _ask(self, event: Callable[[], Answer]) -> Answer:
+        try:
+            return event()
+        except Exception as error:
+            self.broke = error
+            raise
 
     def _forget(self, tune_id: str) -> bool:
         del self._running[tune_id]

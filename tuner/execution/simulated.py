@@ -21,6 +21,7 @@ class SimulatedExecutor:
         workers: trials at once.
         seconds_per_epoch: (configuration) -> virtual seconds that each of its epochs takes.
         start: virtual unix time at which the run begins.
+        gradient_flow: (configuration, epoch) -> layer -> mean |dL/dW|.
     """
 
     def __init__(
@@ -29,12 +30,14 @@ class SimulatedExecutor:
         workers: int = 1,
         seconds_per_epoch: Callable[[Mapping[str, Any]], float] = lambda _: 60.0,
         start: float = 0.0,
+        gradient_flow: Curve = lambda configuration, epoch: {},
     ) -> None:
         self._curve = curve
         self.concurrency = workers
         self.cpus, self.gpus = 1.0, 0.0
         self._seconds_per_epoch = seconds_per_epoch
         self._now = start
+        self._gradient_flow = gradient_flow
 
     def clock(self) -> float:
         """Virtual unix time in seconds: the study's clock."""
@@ -61,7 +64,9 @@ class SimulatedExecutor:
                 raise RuntimeError("the study waits for trials that nobody runs")
             self._now, _, epoch, current = heapq.heappop(events)
             metrics = self._curve(current.configuration, epoch)
-            report = EpochReport(epoch, metrics, {}, Place("simulated", 0, "none"))
+            report = EpochReport(
+                epoch, metrics, self._gradient_flow(current.configuration, epoch), Place("simulated", 0, "none")
+            )
             if not study.on_epoch(current, report).stops:
                 self._schedule(events, current, epoch + 1)
 

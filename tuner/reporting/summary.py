@@ -128,7 +128,9 @@ def _hours_left(study: StudyView, counts: Counter[str]) -> float | None:
     epochs: int = study.space["settings"]["epochs"]
     if limit is None or not study.epochs_per_hour:
         return None
-    begun = sum(epochs - max(t.values, default=0) for t in study.trials if t.state in ("running", "interrupted"))
+    # an interrupted trial is trained again from its first epoch
+    rest = {"running": lambda t: epochs - max(t.values, default=0), "interrupted": lambda t: epochs}
+    begun = sum(rest[t.state](t) for t in study.trials if t.state in rest)
     return max(0.0, (limit - len(study.trials)) * epochs + begun) / study.epochs_per_hour
 
 

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tuner.errors import SettingError
 from tuner.plain_words import first_problem
 
+DATA_SETTINGS = frozenset({"dataset", "data_dir", "split_seed", "train_images", "crop_padding"})  # one for all trials
+
 
 class VggSettings(BaseModel):
     """One configuration of the VGG trainer, checked.

@@ -18,6 +18,7 @@ class _BuiltIn:
     trainer: str
     check_configuration: str
     load_data: str
+    data_settings: str
 
 
 _BUILT_IN = {
@@ -25,6 +26,7 @@ _BUILT_IN = {
         "tuner.training.vgg_trainer:VggTrainer",
         "tuner.training.settings:check_settings",
         "tuner.training.data:load_data",
+        "tuner.training.settings:DATA_SETTINGS",
     )
 }
 
@@ -79,6 +81,13 @@ def check_configuration(name: str, configuration: Configuration) -> None:
         check(configuration)
 
 
+def data_settings(name: str) -> frozenset[str]:
+    """Settings that name the data all trials share, so no trial can have its own value."""
+    built_in = _BUILT_IN.get(name)
+    found: frozenset[str] = _import(built_in.data_settings) if built_in else frozenset()
+    return found
+
+
 def load_data(name: str, configuration: Configuration) -> Any:
     """The data every trial of a study shares, loaded once; None for a trainer that brings its own.
 
@@ -101,6 +110,10 @@ def _import(path: str) -> Any:
         raise InputError(
             f"trainer: module {error.name!r} (for {path!r}) is not found; looked in the working folder "
             "and among the installed packages"
+        ) from error
+    except Exception as error:  # whatever one's own module does when it is imported
+        raise InputError(
+            f"trainer: module {module_name!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error
     try:
         return getattr(module, attribute)
