@@ -109,7 +109,7 @@ class StudyStore:
         try:
             return optuna.load_study(study_name=self.name, storage=self._database)
         except KeyError as error:
-            raise StudyNotFoundError(f"study {self.name!r} is not in the database") from error
+            raise StudyNotFoundError(_gone(self.name)) from error
 
 
 def create_study(database: optuna.storages.RDBStorage, name: str, goal: Literal["maximize", "minimize"]) -> StudyStore:
@@ -127,6 +127,10 @@ def _lock_study(connection: Connection, study: optuna.Study) -> None:
         )
 
 
+def _gone(name: str) -> str:
+    return f"study {name!r} is not in the database (any more); if somebody deleted it, launch it again to begin anew"
+
+
 def _refuse_deleted(connection: Connection, study: optuna.Study) -> None:
     """Somebody may have deleted the study in a dashboard while it runs; Optuna's cache would not notice."""
     columns = OPTUNA_STUDIES.c
@@ -134,7 +138,7 @@ def _refuse_deleted(connection: Connection, study: optuna.Study) -> None:
         columns.study_id == study._study_id, columns.study_name == study.study_name
     )
     if connection.execute(query).one_or_none() is None:
-        raise StudyNotFoundError(f"study {study.study_name!r} is not in the database any more: somebody deleted it")
+        raise StudyNotFoundError(_gone(study.study_name))
 
 
 class StudyTransaction:

@@ -170,7 +170,7 @@ def test_an_error_of_the_study_comes_through_ray_as_it_is(folder: Folder) -> Non
     running.wait_for("epoch   2/6")
     optuna.delete_study(study_name="s", storage=url(folder))
     assert running.process.wait(timeout=60) == 2
-    assert "error: study 's' is not in the database any more: somebody deleted it" in running.output()
+    assert "error: study 's' is not in the database (any more); if somebody deleted it" in running.output()
     assert "Traceback" not in running.output()
 
 
