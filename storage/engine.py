@@ -67,6 +67,9 @@ def _opening(url: URL) -> Iterator[None]:
     try:
         with away_in_words():
             yield
+    except DatabaseAwayError as error:
+        words = str(error.__cause__.orig if isinstance(error.__cause__, OperationalError) else error).splitlines()[0]
+        raise DatabaseUnreachableError(f"storage: {_shown(url)} cannot be used: {mask_passwords(words)}") from error
     except (DatabaseError, RuntimeError) as error:
         words = mask_passwords(str(getattr(error, "orig", None) or error).splitlines()[0])
         raise DatabaseUnreachableError(f"storage: {_shown(url)} cannot be used: {words}") from error

@@ -1,5 +1,6 @@
 """What people ask of a database: studies, their trials and launches, as plain values. Writes nothing."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,6 +124,13 @@ class StudyReader:
             yield connection
 
 
+def error_line(traceback: str) -> str:
+    """The line of a traceback that names the error; its message may go on for more lines."""
+    lines = traceback.strip().splitlines() or ["no word"]
+    named = [line for line in lines if re.match(r"[A-Za-z_][\w.]*(: |$)", line)]
+    return (named or lines)[-1]
+
+
 def _held_trials(connection: Connection, living_launches: set[int]) -> set[int]:
     """Trials that an attempt of a living launch works on."""
     query = sa.select(ATTEMPT.c.trial_id).where(ATTEMPT.c.launch_id.in_(living_launches), ATTEMPT.c.ended_at.is_(None))
@@ -147,7 +155,7 @@ def _reasons(connection: Connection, study_id: int) -> dict[int, str]:
         .where(TRIAL.c.study_id == study_id, ATTEMPT.c.traceback.is_not(None))
         .order_by(ATTEMPT.c.attempt)
     )
-    reasons = {row.trial_id: (row.traceback.strip().splitlines() or [""])[-1] for row in connection.execute(failed)}
+    reasons = {row.trial_id: error_line(row.traceback) for row in connection.execute(failed)}
     stopped = sa.select(DECISION.c.trial_id, DECISION.c.reason).where(
         DECISION.c.study_id == study_id, DECISION.c.verdict == "stop"
     )

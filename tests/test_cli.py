@@ -32,7 +32,7 @@ def finished(folder: Folder) -> Folder:
         (["space.yaml", "--set", "settings.epochs=many"], "error: --set: settings.epochs: 'many' is not allowed"),
         (["space.yaml", "--set", "space.x={low: 2, high: 1}"], "error: --set: space.x: low=2 is above high=1; swap them"),
         (["space.yaml", "--set", "space.y={low: 0, high: 1, when: {kimd: [a]}}"], "names no parameter of this space"),
-        (["space.yaml", "--set", "trainer=vgg", "--set", "settings.dataset=digits"], "error: space.yaml:9: space.x: unknown key"),
+        (["space.yaml", "--set", "trainer=vgg", "--set", "settings.dataset=digits", "--set", "metric.name=train_loss"], "error: space.yaml:9: space.x: unknown key"),
         (["space.yaml", "--set", "early_stopping.brackets=9"], "error: early_stopping: brackets=9 must be 1..3"),
         (["space.yaml", "--set", "resources.gpus=1"], "error: --set: resources.gpus: 1 GPUs for a trial, but PyTorch finds 0"),
         (["space.yaml", "--set", "resources.cpus=9999"], "error: --set: resources.cpus: 9999 CPUs for a trial, but this machine"),
@@ -40,6 +40,11 @@ def finished(folder: Folder) -> Folder:
         (["space.yaml", "--storage", "postgresql://me:s3cret@127.0.0.1:1/x"], "me:***@127.0.0.1:1/x cannot be reached"),
         (["space.yaml", "--storage", "nonsense"], "error: storage: 'nonsense' is no database URL"),
         ([str(VGG38)], "vgg38.yaml:8: settings.data_dir: no images: data/cifar100/train is not a folder"),
+        (["space.yaml", "--set", "trainer=broken:Trainer"], "error: --set: trainer: module 'broken' cannot be imported: SyntaxError"),
+        (["space.yaml", "--set", "trainer=os:path"], "error: --set: trainer: 'os:path' has no train_epoch()"),
+        ([str(VGG38), "--set", "metric.name=accuracy"], "error: --set: metric.name: 'accuracy' is not given by trainer vgg; use"),
+        (["space.yaml", "--set", "early_stopping=none"], "'none' is not a mapping (key: value); write {name: none}"),
+        (["space.yaml", "--storage", "sqlite:////proc/x.db"], "error: storage: sqlite:////proc/x.db cannot be used"),
         (["space.yaml", "--trials", "0"], "error: --set: budget.trials: 0 is not allowed"),
         (["space.yaml", "--trails", "3"], "No such option"),
         ([], "Missing argument"),
@@ -47,12 +52,13 @@ def finished(folder: Folder) -> Folder:
 )  # fmt: skip
 def test_bad_input_gets_one_clear_error_and_writes_nothing(folder: Folder, arguments: list[str], message: str) -> None:
     folder.write("space.yaml", resources={"gpus": "auto"})
+    (folder.path / "broken.py").write_text("def (:")
     ended = folder.run("launch", *arguments)
     assert ended.returncode == 2, ended.stderr
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "s3cret" not in ended.stderr + ended.stdout
-    assert folder.files() == {"space.yaml"}
+    assert folder.files() == {"space.yaml", "broken.py"}
     assert folder.processes() == []
 
 
@@ -116,6 +122,16 @@ def test_train_trains_one_configuration_without_a_database(folder: Folder) -> No
     still_open = folder.run("train", space, "--set", "space.x=0.3")
     assert still_open.returncode == 2
     assert "kind still open; one configuration needs a value for each: --set space.kind=a" in still_open.stderr
+
+
+def test_an_error_in_ones_own_trainer_is_shown_with_its_traceback(folder: Folder) -> None:
+    space = folder.write(
+        "space.yaml", trainer="trainers:Trouble", settings={"epochs": 3}, space={"x": 0.3, "trouble": "raise"}
+    )
+    ended = folder.run("train", space)
+    assert ended.returncode == 1
+    assert "ValueError: a bug in the training code" in ended.stderr
+    assert ended.stderr.endswith("error: the trainer failed, see the traceback above\n")
 
 
 def test_train_gives_the_same_curve_twice_on_real_images(folder: Folder) -> None:

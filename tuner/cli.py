@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tuner import __version__
-from tuner.errors import InputError, TunerError
+from tuner.errors import InputError, TrainingError, TunerError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -139,14 +139,19 @@ def main() -> None:
     try:
         app()
     except TunerError as error:
-        _stop(BAD_INPUT if isinstance(error, InputError) else INTERNAL_ERROR, f"error: {error}")
+        codes = {InputError: BAD_INPUT, TrainingError: NOTHING_FINISHED}
+        _stop(
+            next((code for kind, code in codes.items() if isinstance(error, kind)), INTERNAL_ERROR), f"error: {error}"
+        )
     except Exception as error:
         _stop(*_explain(error))
     except BaseException as ending:  # an interrupted launch; anything else is Python's way to end
         code = getattr(ending, "exit_code", None)
         if code is None:
             raise
-        _stop(code, "interrupted; launch again to go on")
+        from tuner.interrupts import GO_ON
+
+        _stop(code, GO_ON)
 
 
 def _explain(error: Exception) -> tuple[int, str]:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -9,6 +11,8 @@ from typing import TypeVar
 
 from tuner.study import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
 
+GO_ON = "interrupted; launch again to go on"
+LEAVE_AFTER_SECONDS = 10.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Answer = TypeVar("Answer")
 
@@ -26,6 +30,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self._watchdog: threading.Timer | None = None
         self._in_event = False
 
     def take_signals(self) -> None:
@@ -51,11 +56,25 @@ class Interrupts:
         if self.received is not None:
             raise Interrupted(self.received)
 
+    def over(self) -> None:
+        """Nothing hangs any more."""
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+
+    def _leave(self) -> None:
+        """Something does not end: Ray waits a minute for its own server where the signal has reached that one too."""
+        assert self.received is not None, "set before the watchdog is started"
+        print(GO_ON, file=sys.stderr, flush=True)
+        os._exit(128 + self.received)
+
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """The handler. Whatever is written is committed or rolled back as a whole, so leaving at once loses nothing."""
         if self.received is not None:
             os._exit(128 + number)
         self.received = number
+        self._watchdog = threading.Timer(LEAVE_AFTER_SECONDS, self._leave)
+        self._watchdog.daemon = True
+        self._watchdog.start()
         if not self._in_event:
             raise Interrupted(number)
 
@@ -69,6 +88,7 @@ def catch_signals() -> Iterator[Interrupts]:
     try:
         yield interrupts
     finally:
+        interrupts.over()
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from storage.errors import DatabaseAwayError, StudyBusyError, StudyChangedError
 from storage.reading import StudyReader
 from storage.store import StudyStore, create_study
 from tuner.errors import SettingError
-from tuner.interrupts import Interrupted, Uninterrupted, catch_signals
+from tuner.interrupts import Interrupted, Interrupts, Uninterrupted, catch_signals
 from tuner.preflight import check_launch, foreign_study, refuse_changed_space
 from tuner.progress import ProgressLines
 from tuner.reporting.summary import rank
@@ -75,28 +76,40 @@ def launch(
     data = _load_data(space)
     fingerprint = str(data.checksum()) if hasattr(data, "checksum") else None
     refuse_changed_space(space, storage, fingerprint)
-    with catch_signals() as interrupts, _registered(space, storage, fingerprint, say) as registered:
-        executor = (make_executor or _ray_tune)(space, data)
+    with catch_signals() as interrupts:
+        executor: Executor | None = None
         try:
-            executor.start()
-            interrupts.take_signals()
-            _announce(space, executor, say)
-            study = Study(
-                registered.store,
-                space,
-                registered.launch_id,
-                concurrency=executor.concurrency,
-                cpus=executor.cpus,
-                gpus=executor.gpus,
-                clock=executor.clock,
-            )
-            told = ProgressLines(study, space.metric, space.settings, say, _best_so_far(space, storage))
-            executor.run(Uninterrupted(told, interrupts))
-        except BaseException:
-            interrupts.raise_if_received()  # Ray turns our exception into its own KeyboardInterrupt, or an error that follows it
-            raise
-        finally:
-            executor.stop()
+            with _registered(space, storage, fingerprint, say) as registered:
+                executor = (make_executor or _ray_tune)(space, data)
+                try:
+                    _run(executor, registered, space, storage, interrupts, say)
+                except BaseException as error:
+                    if isinstance(error, SystemExit):  # what Ray makes of SIGTERM while it starts
+                        raise Interrupted(signal.SIGTERM) from error
+                    interrupts.raise_if_received()  # Ray turns our exception into others
+                    raise
+        finally:  # after the launch's end is written: ending Ray takes seconds
+            if executor is not None:
+                executor.stop()
+
+
+def _run(
+    executor: Executor, launched: _Launch, space: SearchSpace, storage: str, interrupts: Interrupts, say: Say
+) -> None:
+    executor.start()
+    interrupts.take_signals()
+    _announce(space, executor, say)
+    study = Study(
+        launched.store,
+        space,
+        launched.launch_id,
+        concurrency=executor.concurrency,
+        cpus=executor.cpus,
+        gpus=executor.gpus,
+        clock=executor.clock,
+    )
+    told = ProgressLines(study, space.metric, space.settings, say, _best_so_far(space, storage))
+    executor.run(Uninterrupted(told, interrupts))
 
 
 def _ray_tune(space: SearchSpace, data: Any) -> Executor:

@@ -50,6 +50,8 @@ def _sentence(problem: Any, path: tuple[str, ...], model: type[BaseModel]) -> st
         return unknown_key(path[-1], _keys_at(model, path[:-1]))
     if kind == "missing":
         return "is missing; write it"
+    if kind == "model_type" and isinstance(problem["input"], str):
+        return f"{found} is not {_TYPES[kind]}; write {{name: {problem['input']}}}"
     if kind in _TYPES:
         return f"{found} is not {_TYPES[kind]}"
     if kind in _BOUNDS:

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from storage.reading import error_line
 from tuner.search_space import Metric
 from tuner.study import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
 
@@ -64,7 +65,7 @@ class ProgressLines:
     def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str) -> Outcome:
         """Says what broke."""
         outcome = self._study.on_end(assignment, end, traceback)
-        last_line = textwrap.shorten((traceback.strip().splitlines() or ["no word"])[-1], 120, placeholder=" …")
+        last_line = textwrap.shorten(error_line(traceback), 120, placeholder=" …")
         next_step = _AFTER_AN_END[outcome]
         what = "broke" if end is AttemptEnd.RAISED else "lost its worker"
         self._say(f"trial {assignment.trial:3d} {what}; {next_step}: {last_line}")

@@ -148,7 +148,8 @@ def check_search_space(source: YamlSource) -> SearchSpace:
     minimum = file.early_stopping.min_epochs
     if minimum != "auto" and minimum > epochs:
         raise source.error(
-            ["early_stopping", "min_epochs"], f"{minimum} is more than the {epochs} epochs of a trial; lower it"
+            ["early_stopping", "min_epochs"],
+            f"{minimum} is more than the {epochs} epochs of a trial; lower it: --set early_stopping.min_epochs=auto",
         )
     try:
         parameters = parse_space(file.space)

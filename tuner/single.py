@@ -1,13 +1,14 @@
 """One configuration in this process: no Ray, no database, the same trainer and the same numbers."""
 
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tuner.errors import InputError, SettingError
+from tuner.errors import InputError, SettingError, TrainingError, TunerError
 from tuner.search_space import SearchSpace, best_value
 from tuner.trainer_check import check_values
 from tuner.training.device import num_gpus, prepare_process
-from tuner.training.trainer import choose_device, find_trainer, load_data
+from tuner.training.trainer import checked_numbers, choose_device, find_trainer, load_data
 from tuner.yaml_source import locate
 
 
@@ -30,18 +31,31 @@ def train_configuration(
             ["resources", "gpus"], f"{gpus:g} GPUs, but PyTorch finds {num_gpus()} here; write auto or 0"
         )
     prepare_process(cpus)
-    trainer = find_trainer(space.trainer)(configuration, data, choose_device(gpus))
-    curve: list[dict[str, float]] = []
-    for epoch in range(1, space.epochs + 1):
-        metrics = trainer.train_epoch()
-        if space.metric.name not in metrics:
-            raise InputError(f"metric.name: the trainer gives no {space.metric.name!r}; it gives {', '.join(metrics)}")
-        curve.append(metrics)
-        say(f"epoch {epoch:3d}/{space.epochs}  " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+    try:
+        curve = _train(space, configuration, data, choose_device(gpus), say)
+    except TunerError:
+        raise
+    except Exception as error:  # a bug in one's own training code: its traceback is what helps
+        traceback.print_exc()
+        raise TrainingError("the trainer failed, see the traceback above") from error
     values = [metrics[space.metric.name] for metrics in curve]
     best = best_value(values, space.metric.goal)
     if best is None:
         say(f"best: no epoch has a finite {space.metric.name}")
     else:
         say(f"best: {space.metric.name} {best:.4f} at epoch {values.index(best) + 1}")
+    return curve
+
+
+def _train(
+    space: SearchSpace, configuration: Mapping[str, Any], data: Any, device: str, say: Callable[[str], None]
+) -> list[dict[str, float]]:
+    trainer = find_trainer(space.trainer)(configuration, data, device)
+    curve: list[dict[str, float]] = []
+    for epoch in range(1, space.epochs + 1):
+        metrics = checked_numbers("train_epoch()", trainer.train_epoch())
+        if space.metric.name not in metrics:
+            raise InputError(f"metric.name: the trainer gives no {space.metric.name!r}; it gives {', '.join(metrics)}")
+        curve.append(metrics)
+        say(f"epoch {epoch:3d}/{space.epochs}  " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
     return curve

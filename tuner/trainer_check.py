@@ -6,7 +6,7 @@ from typing import Any
 from tuner.distributions import active_parameters
 from tuner.errors import InputError, SettingError
 from tuner.search_space import SearchSpace
-from tuner.training.trainer import check_configuration, data_settings
+from tuner.training.trainer import check_configuration, data_settings, metrics_of
 from tuner.yaml_source import locate
 
 
@@ -15,6 +15,12 @@ def check_values(space: SearchSpace) -> None:
 
     Raises: InputError: file, line and key, what was found, what is allowed.
     """
+    given = metrics_of(space.trainer)
+    if given is not None and space.metric.name not in given:
+        raise space.source.error(
+            ["metric", "name"],
+            f"{space.metric.name!r} is not given by trainer {space.trainer}; use one of {', '.join(given)}",
+        )
     examples = {p.name: p.distribution.example() for p in space.parameters}
     in_force = {p.name: examples[p.name] for p in active_parameters(space.parameters, examples)}
     _try(space, in_force)

@@ -12,7 +12,7 @@ from typing import Any
 from storage.store import Place
 from tuner.errors import TrainingError
 from tuner.study import EPOCH_SECONDS, Assignment, EpochReport
-from tuner.training.trainer import Trainer, choose_device, find_trainer
+from tuner.training.trainer import Trainer, checked_numbers, choose_device, find_trainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class AttemptRunner:
         begin = time.perf_counter()
         trainer = self._trainer = self._trainer or self._make_trainer()
         self._epoch += 1
-        metrics = _checked("train_epoch()", trainer.train_epoch())
+        metrics = checked_numbers("train_epoch()", trainer.train_epoch())
         if EPOCH_SECONDS in metrics:
             raise TrainingError(f"{EPOCH_SECONDS!r} is the name of an epoch's wall time; give your metric another one")
         if self._epoch == self._job.assignment.epochs:
@@ -74,7 +74,7 @@ class AttemptRunner:
         return make(job.assignment.configuration, self._data, choose_device(job.gpus))
 
     def _checked_flow(self, flow: Mapping[str, Any]) -> dict[str, float]:
-        checked = _checked("gradient_flow()", flow)
+        checked = checked_numbers("gradient_flow()", flow)
         self._layers = self._layers or list(checked)
         if list(checked) != self._layers:
             raise TrainingError("gradient_flow() must name the same layers in every epoch; "
@@ -90,10 +90,3 @@ class AttemptRunner:
 
     def _place(self) -> Place:
         return Place(socket.gethostname(), os.getpid(), choose_device(self._job.gpus))
-
-
-def _checked(what: str, metrics: Mapping[str, Any]) -> dict[str, float]:
-    try:
-        return {str(name): float(value) for name, value in metrics.items()}
-    except (AttributeError, TypeError, ValueError) as error:
-        raise TrainingError(f"{what} must return a mapping of names to numbers, not {metrics!r}: {error}") from error

@@ -107,12 +107,12 @@ def best_table(study: StudyView, top: int) -> Table:
 
 def studies_table(studies: Iterable[StudyView]) -> Table:
     """All studies of a database, one a line."""
-    table = _table(None, "study", "metric", "best", *STATES, "hours")
+    table = _table(None, "study", "best", *STATES, "hours")
     for study in studies:
         values = status_values(study)
         metric = study.space["metric"]["name"]
         best = "-" if values["best"] is None else f"{values['best'][metric]:.4f}"
-        table.add_row(study.name, metric, best, *(str(values["trials"][s]) for s in STATES), f"{study.hours:.2f}")
+        table.add_row(study.name, best, *(str(values["trials"][s]) for s in STATES), f"{study.hours:.2f}")
     return table
 
 

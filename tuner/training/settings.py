@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tuner.errors import SettingError
 from tuner.plain_words import first_problem
 
+METRICS = ("train_accuracy", "train_loss", "validation_accuracy", "validation_loss", "learning_rate")
 DATA_SETTINGS = frozenset({"dataset", "data_dir", "split_seed", "train_images", "crop_padding"})  # one for all trials
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tuner.errors import InputError
+from tuner.errors import InputError, TrainingError
 
 Configuration = Mapping[str, Any]
 
@@ -19,6 +19,7 @@ class _BuiltIn:
     check_configuration: str
     load_data: str
     data_settings: str
+    metrics: str
 
 
 _BUILT_IN = {
@@ -27,6 +28,7 @@ _BUILT_IN = {
         "tuner.training.settings:check_settings",
         "tuner.training.data:load_data",
         "tuner.training.settings:DATA_SETTINGS",
+        "tuner.training.settings:METRICS",
     )
 }
 
@@ -70,13 +72,34 @@ def choose_device(gpus: float) -> str:
     return "cuda" if gpus > 0 else "cpu"
 
 
+def checked_numbers(what: str, metrics: Mapping[str, Any]) -> dict[str, float]:
+    """What a trainer returned, as names and floats.
+
+    Raises: TrainingError: it is something else.
+    """
+    try:
+        return {str(name): float(value) for name, value in metrics.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise TrainingError(f"{what} must return a mapping of names to numbers, not {metrics!r}: {error}") from error
+
+
 def check_configuration(name: str, configuration: Configuration) -> None:
     """Refuse a configuration that the trainer could not use.
 
     Raises: SettingError: which key, what was found and what is allowed. InputError: no such trainer.
     """
     built_in = _BUILT_IN.get(name)
-    check = _import(built_in.check_configuration) if built_in else getattr(_import(name), "check_configuration", None)
+    if built_in:
+        check = _import(built_in.check_configuration)
+    else:
+        found = _import(name)
+        missing = [m for m in ("train_epoch", "state_dict", "load_state_dict") if not hasattr(found, m)]
+        if not isinstance(found, type) or missing:
+            lacks = f"has no {missing[0]}()" if missing else "is no class"
+            raise InputError(
+                f"trainer: {name!r} {lacks}; a trainer is a class with train_epoch, state_dict and load_state_dict"
+            )
+        check = getattr(found, "check_configuration", None)
     if check is not None:
         check(configuration)
 
@@ -85,6 +108,13 @@ def data_settings(name: str) -> frozenset[str]:
     """Settings that name the data all trials share, so no trial can have its own value."""
     built_in = _BUILT_IN.get(name)
     found: frozenset[str] = _import(built_in.data_settings) if built_in else frozenset()
+    return found
+
+
+def metrics_of(name: str) -> tuple[str, ...] | None:
+    """What a trainer of ours gives for each epoch; None for one that cannot be asked before it runs."""
+    built_in = _BUILT_IN.get(name)
+    found: tuple[str, ...] | None = _import(built_in.metrics) if built_in else None
     return found
 
 
@@ -111,7 +141,7 @@ def _import(path: str) -> Any:
             f"trainer: module {error.name!r} (for {path!r}) is not found; looked in the working folder "
             "and among the installed packages"
         ) from error
-    except Exception as error:  # whatever one's own module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever one's own module does when it is imported
         raise InputError(
             f"trainer: module {module_name!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error
