@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install quickstart test lint orchestration clean
+.PHONY: install quickstart test test-quickstart lint orchestration clean
 
 install: $(VENV)/installed
 
@@ -23,7 +23,10 @@ quickstart: install
 	$(BIN)/tuner launch search_spaces/quickstart.yaml
 
 test: $(VENV)/installed-test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not quickstart"
+
+test-quickstart: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m quickstart
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.quickstart
 @pytest.mark.timeout(900)
 def test_the_quickstart_finds_a_network_that_learns_and_the_commands_after_it_work(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
