@@ -109,10 +109,13 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def open_existing(url: str) -> optuna.storages.RDBStorage:
+def open_existing(url: str, *, older: bool = False) -> optuna.storages.RDBStorage:
     """Open a database that a launch has made; reads only, makes and changes nothing.
 
-    Raises: DatabaseUnreachableError: nothing there, nobody answers, or a database without our tables.
+    Args:
+        older: also one with tables of an older version, which the next launch will upgrade.
+    Raises: DatabaseUnreachableError: nothing there, nobody answers, or a database without our tables. StorageError: its
+        tables are of another version.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).is_file():
@@ -126,6 +129,11 @@ def open_existing(url: str) -> optuna.storages.RDBStorage:
         if found is None:
             raise DatabaseUnreachableError(f"storage: {_shown(parsed)} holds no study of ours; launch one first")
         _refuse_newer(found)
+        if found != _head() and not older:
+            raise StorageError(
+                f"storage: {_shown(parsed)} has tables of an older version (schema {found}, not {_head()}); "
+                "launch a study in it again: that upgrades them and loses nothing"
+            )
         return _connect(parsed)
 
 

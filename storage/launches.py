@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from storage.columns import database_now
-from storage.store import LAUNCH, SPACE
+from storage.store import ATTEMPT, LAUNCH, SPACE, TRIAL
 
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT_EXPIRY_SECONDS = 90.0  # longer than Ray takes to call a node dead (65 s)
@@ -102,6 +102,20 @@ def last_heartbeat(connection: Connection, launch_id: int) -> float:
 def renew_heartbeat(connection: Connection, launch_id: int) -> None:
     """The launch is alive now."""
     connection.execute(sa.update(LAUNCH).where(LAUNCH.c.launch_id == launch_id).values(heartbeat_at=database_now()))
+
+
+def spent_hours(connection: Connection, study_id: int, now: float) -> float:
+    """Wall hours of all launches of a study so far; `now` in unix seconds ends those that have not ended."""
+    until = sa.func.coalesce(LAUNCH.c.ended_at, now)
+    query = sa.select(sa.func.sum(until - LAUNCH.c.started_at)).where(LAUNCH.c.study_id == study_id)
+    return float(connection.execute(query).scalar_one() or 0.0) / 3600
+
+
+def spent_gpu_hours(connection: Connection, study_id: int, now: float) -> float:
+    """GPU hours of all attempts of a study so far, running ones included."""
+    seconds = sa.func.sum((sa.func.coalesce(ATTEMPT.c.ended_at, now) - ATTEMPT.c.started_at) * ATTEMPT.c.gpus)
+    query = sa.select(seconds).select_from(ATTEMPT.join(TRIAL, TRIAL.c.trial_id == ATTEMPT.c.trial_id))
+    return float(connection.execute(query.where(TRIAL.c.study_id == study_id)).scalar_one() or 0.0) / 3600
 
 
 def newest_space(connection: Connection, study_id: int) -> sa.Row[Any] | None:

@@ -74,7 +74,7 @@ class StudyReader:
 
     def names(self) -> list[str]:
         """Names of all studies that were launched by this product, oldest first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             query = sa.select(OPTUNA_STUDIES.c.study_name).where(
                 OPTUNA_STUDIES.c.study_id.in_(sa.select(LAUNCH.c.study_id))
             )
@@ -88,7 +88,7 @@ class StudyReader:
         known = self.names()
         if name not in known:
             raise StudyNotFoundError(f"study {name!r} is not in this database; it has: {', '.join(known) or 'none'}")
-        with self._reading() as connection, optuna_joins(self._database, connection):
+        with self.reading() as connection, optuna_joins(self._database, connection):
             trials = optuna.load_study(study_name=name, storage=self._database).get_trials(deepcopy=False)
             study_id = connection.execute(
                 sa.select(OPTUNA_STUDIES.c.study_id).where(OPTUNA_STUDIES.c.study_name == name)
@@ -119,7 +119,11 @@ class StudyReader:
             )
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
+        """A short transaction that only reads.
+
+        Raises: DatabaseAwayError: the database does not answer any more.
+        """
         with away_in_words(), self._database.engine.connect().execution_options(reading=True) as connection:
             yield connection
 

@@ -27,6 +27,8 @@ EPOCH_METRIC, GRADIENT_FLOW, DECISION = (
     TABLES[f"tuner_{name}"] for name in ("epoch_metric", "gradient_flow", "decision")
 )
 
+OUTPUT_CHARACTERS = 64 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
@@ -165,6 +167,11 @@ class StudyTransaction:
         query = sa.select(sa.func.count()).select_from(TRIAL)
         return int(self._scalar(query.where(TRIAL.c.study_id == self.study_id, TRIAL.c.status == "running")))
 
+    def configuration_hashes(self) -> set[str]:
+        """Of every trial begun so far."""
+        query = sa.select(TRIAL.c.configuration_hash).where(TRIAL.c.study_id == self.study_id)
+        return set(self.connection.execute(query).scalars())
+
     def next_trial_number(self) -> int:
         """The number that Optuna will give to the next trial."""
         query = sa.select(sa.func.count()).select_from(OPTUNA_TRIALS).where(OPTUNA_TRIALS.c.study_id == self.study_id)
@@ -250,6 +257,14 @@ class StudyTransaction:
             .values(ended_at=now, outcome=outcome, traceback=traceback)
         )
 
+    def add_output(self, trial: TrialRecord, text: str) -> None:
+        """Keep what the running attempt printed: the last 64 KB of it."""
+        if not text:
+            return
+        here = (ATTEMPT.c.trial_id == trial.trial_id) & (ATTEMPT.c.attempt == trial.attempt)
+        kept = (self._scalar(sa.select(ATTEMPT.c.output).where(here)) or "") + text.replace("\0", "\ufffd")
+        self.connection.execute(sa.update(ATTEMPT).where(here).values(output=kept[-OUTPUT_CHARACTERS:]))
+
     def queue_again(self, trial: TrialRecord) -> None:
         """The trial is to be gone on with by a later attempt."""
         self._set_status(trial.trial_id, "queued")
@@ -277,20 +292,6 @@ class StudyTransaction:
             self.end_attempt(trial, outcome, now)
             self.queue_again(trial)
         return numbers
-
-    def spent_hours(self, now: float) -> float:
-        """Wall hours of all launches so far."""
-        until = sa.func.coalesce(LAUNCH.c.ended_at, now)
-        seconds = self._scalar(
-            sa.select(sa.func.sum(until - LAUNCH.c.started_at)).where(LAUNCH.c.study_id == self.study_id)
-        )
-        return float(seconds or 0.0) / 3600
-
-    def spent_gpu_hours(self, now: float) -> float:
-        """GPU hours of all attempts so far, running ones included."""
-        seconds = sa.func.sum((sa.func.coalesce(ATTEMPT.c.ended_at, now) - ATTEMPT.c.started_at) * ATTEMPT.c.gpus)
-        query = sa.select(seconds).select_from(ATTEMPT.join(TRIAL, TRIAL.c.trial_id == ATTEMPT.c.trial_id))
-        return float(self._scalar(query.where(TRIAL.c.study_id == self.study_id)) or 0.0) / 3600
 
     # -- epochs ---------------------------------------------------------------------------------------------------------
 

@@ -105,6 +105,7 @@ class Attempt(Base):
         String(32)
     )  # finished, stopped, failed, worker_lost, interrupted, suspended
     traceback: Mapped[str | None] = mapped_column(Text)
+    output: Mapped[str | None] = mapped_column(Text)  # the last 64 KB of what it printed
 
 
 class EpochMetric(Base):

@@ -9,7 +9,7 @@ import yaml
 
 from storage.engine import open_existing
 from storage.store import DECISION, EPOCH_METRIC, GRADIENT_FLOW
-from storage.tables import OPTUNA_TRIALS
+from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS
 from tests.trainers import curve
 from tuner.execution.simulated import SimulatedExecutor
 from tuner.launching import launch
@@ -50,10 +50,10 @@ def optuna_trials(url: str, name: str = "s") -> list[optuna.trial.FrozenTrial]:
     return optuna.load_study(study_name=name, storage=url).trials
 
 
-def rows(url: str) -> dict[str, list[tuple[Any, ...]]]:
+def rows(url: str, study: str = "s") -> dict[str, list[tuple[Any, ...]]]:
     """Everything that must be equal in equal studies: Optuna's tables, epoch_metric, gradient_flow, decision; without
     times, launches, attempts and database ids. NaN is written as text, since it does not equal itself."""
-    trials = optuna_trials(url)
+    trials = optuna_trials(url, study)
     found: dict[str, list[tuple[Any, ...]]] = {
         "trials": [
             (t.number, t.state.name, _words(t.params), repr(t.value), _words(t.intermediate_values)) for t in trials
@@ -74,8 +74,10 @@ def rows(url: str) -> dict[str, list[tuple[Any, ...]]]:
     }
     engine = open_existing(url).engine
     with engine.connect() as connection:
+        studies = sa.select(OPTUNA_STUDIES.c.study_id).where(OPTUNA_STUDIES.c.study_name == study)
         for name, query in queries.items():
-            found[name] = sorted(tuple(map(_word, row)) for row in connection.execute(query))
+            these = query.where(OPTUNA_TRIALS.c.study_id == studies.scalar_subquery())
+            found[name] = sorted(tuple(map(_word, row)) for row in connection.execute(these))
     engine.dispose()
     return found
 

@@ -110,6 +110,32 @@ def test_a_study_that_is_not_there_is_named_with_those_that_are(finished: Folder
     assert "error: study 't' is not in this database; it has: s" in ended.stderr
 
 
+def test_logs_tell_what_was_decided_on_a_trial_and_why(finished: Folder) -> None:
+    view = tuner.open_study(f"sqlite:///{finished.path}/tuner.db", "s")
+    stopped = next(trial for trial in view.trials if trial.state == "pruned" and max(trial.values) == 3)
+    ended = finished.run("logs", "s", str(stopped.number))
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[0] == f"trial {stopped.number}: pruned, {stopped.reason}"
+    assert lines[1].startswith("configuration: x 0.")
+    assert [line.split(":")[1] for line in lines if line.startswith("  epoch")] == [" go on", " stop"]
+    assert "(cut-off 0." in lines[-3]
+    assert lines[-1].startswith("attempt 1: stopped, began ")
+    missing = finished.run("logs", "s", "99")
+    assert missing.returncode == 2
+    assert missing.stderr == "error: trial 99 is not in study 's'; it has 0 to 11\n"
+
+
+def test_delete_asks_and_without_a_terminal_wants_to_be_told(finished: Folder) -> None:
+    refused = finished.run("delete", "s")
+    assert refused.returncode == 2
+    assert "nobody can be asked here; add --yes" in refused.stderr
+    assert finished.run("status", "s").returncode == 0
+    deleted = finished.run("delete", "s", "--yes")
+    assert deleted.stdout == "deleted: study 's' with 12 trials from sqlite:///tuner.db\n"
+    assert "error: study 's' is not in this database" in finished.run("status", "s").stderr
+
+
 def test_train_trains_one_configuration_without_a_database(folder: Folder) -> None:
     one = ["space.x=0.3", "space.kind=b"]
     space = folder.write("space.yaml")
@@ -162,7 +188,7 @@ def test_validate_says_what_a_file_asks_for(folder: Folder) -> None:
 
 def test_version_and_help(folder: Folder) -> None:
     assert folder.run("--version").stdout == f"tuner {tuner.__version__}\n"
-    for command in ("launch", "status", "best", "train", "validate"):
+    for command in ("launch", "status", "best", "logs", "delete", "train", "validate"):
         assert command in folder.run("--help").stdout
 
 

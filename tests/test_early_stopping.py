@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tuner.early_stopping import Asha, make_rule, rung_levels
+from tuner.early_stopping import Asha, ExpectedRung, Median, expected_rungs, make_rule, rung_levels
 from tuner.errors import InputError
 
 
@@ -52,9 +52,9 @@ def test_the_cut_off_is_a_percentile_of_the_earlier_values() -> None:
 
 
 def test_a_min_epochs_of_auto_is_a_tenth_and_at_least_one() -> None:
-    assert make_rule("asha", "auto", 3, 1, max_epochs=100).rungs(0) == (10, 30, 90)
-    assert make_rule("asha", "auto", 3, 1, max_epochs=5).rungs(0) == (1, 3)
-    assert make_rule("none", "auto", 3, 1, max_epochs=100).rungs(0) == ()
+    assert make_rule("asha", "auto", 100).rungs(0) == (10, 30, 90)
+    assert make_rule("asha", "auto", 5).rungs(0) == (1, 3)
+    assert make_rule("none", "auto", 100).rungs(0) == ()
 
 
 def test_a_bracket_is_drawn_from_the_given_generator_and_longer_ladders_more_often() -> None:
@@ -106,3 +106,24 @@ def test_the_same_results_get_the_same_decisions_as_from_rays_own_asha(
             del running[number]
     assert stopped > 20
     assert gone_on > 5
+
+
+# -- median -------------------------------------------------------------------------------------------------------------
+
+
+def test_median_stops_what_is_strictly_worse_than_the_median_of_enough_earlier_ones() -> None:
+    rule = Median(min_epochs=2, max_epochs=5, min_trials=3)
+    assert rule.rungs(0) == (2, 3, 4)
+    assert not rule.decide(9.0, [1.0, 2.0]).stop  # too few to tell
+    assert rule.decide(2.1, [1.0, 2.0, 3.0]).stop
+    assert not rule.decide(2.0, [1.0, 2.0, 3.0]).stop
+    assert rule.decide(2.6, [1.0, 2.0, 3.0, 4.0]).cutoff == 2.5
+    assert rule.decide(math.nan, []).stop
+    assert rule.decide(5.0, [math.inf, math.inf, math.nan, math.inf]).cutoff == math.inf
+    assert rule.decide(5.0, [-math.inf, -math.inf, math.inf, math.inf]).cutoff == math.inf  # their mean is no number
+
+
+def test_before_a_launch_each_rung_says_how_many_will_pass() -> None:
+    assert expected_rungs(Asha(1, 9), 27) == [ExpectedRung(1, 27, 9), ExpectedRung(3, 9, 3)]
+    assert expected_rungs(make_rule("none", "auto", 9), 27) == []
+    assert [rung.go_on for rung in expected_rungs(Median(1, 3, min_trials=5), 20)] == [10, 5]

@@ -85,7 +85,7 @@ def test_numbers_without_a_point_and_words_of_yaml_1_1_are_read_as_they_look() -
         (("budget: {trials: 3}", "budget: {}"), "space.yaml:9: budget: no limit given"),
         (("budget: {trials: 3}", "budget: {trials: 0}"), "space.yaml:9: budget.trials: 0 is not allowed; it must be at least 1"),
         (("budget: {trials: 3}", "budget: {trials: 2.5}"), "space.yaml:9: budget.trials: 2.5 is not a whole number"),
-        (("budget: {trials: 3}", ""), "space.yaml: budget: is missing"),
+        (("budget: {trials: 3}", ""), "space.yaml: budget: no limit given"),
         (("budget: {trials: 3}", "concurrency: many"), "space.yaml:9: concurrency: 'many' is not allowed; use a whole number or 'auto'"),
         (("budget: {trials: 3}", "concurrency: 0"), "space.yaml:9: concurrency: 0 is not allowed; use at least 1 or 'auto'"),
         (("budget: {trials: 3}", "sampler: {nam: tpe}"), "space.yaml:9: sampler.nam: unknown key; did you mean 'name'?"),

@@ -111,6 +111,50 @@ def best(
 
 
 @app.command()
+def logs(
+    study: Annotated[str, typer.Argument(help="A study's name.")],
+    trial: Annotated[int, typer.Argument(help="A trial's number.")],
+    storage: StorageUrl = None,
+) -> None:
+    """Print what became of a trial and why: decisions with their cut-offs, attempts, their output and tracebacks."""
+    reader = _reader(storage)
+    from storage.trial_log import read_trial_log
+    from tuner.reporting.trial_log import log_lines
+
+    log = read_trial_log(reader, study, trial)
+    if log is None:
+        numbers = [t.number for t in reader.study(study).trials]
+        has = f"it has {numbers[0]} to {numbers[-1]}" if numbers else "it has none yet"
+        raise InputError(f"trial {trial} is not in study {study!r}; {has}")
+    for line in log_lines(log):
+        print(line)
+
+
+@app.command()
+def delete(
+    study: Annotated[str, typer.Argument(help="A study's name.")],
+    storage: StorageUrl = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a study with all its trials, after asking."""
+    view = _reader(storage).study(study)
+    from storage.deletion import delete_study
+    from storage.engine import mask_passwords
+    from tuner.api import storage_url
+
+    url = storage_url(storage)
+    what = f"study {study!r} with {len(view.trials)} trials from {mask_passwords(url)}"
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError(f"delete: {what} would be gone for good, and nobody can be asked here; add --yes")
+        if not typer.confirm(f"Delete {what}, for good?"):
+            print("nothing deleted")
+            return
+    delete_study(url, study)
+    print(f"deleted: {what}")
+
+
+@app.command()
 def train(space: SpaceFile, overrides: Overrides = []) -> None:
     """Train one configuration in this process, without Ray and without a database; every entry of `space` needs one value."""
     checked = _load(space, tuple(overrides))
@@ -124,14 +168,21 @@ def train(space: SpaceFile, overrides: Overrides = []) -> None:
 def validate(space: SpaceFile, overrides: Overrides = []) -> None:
     """Check a search space file, and say what it asks for."""
     checked = _load(space, tuple(overrides))
+    from tuner.rungs import rung_lines
     from tuner.trainer_check import check_values
 
     check_values(checked)
+    if checked.sampler.name not in ("tpe", "random"):  # those are always there, and Optuna takes a second to import
+        from tuner.sampling import check_sampler
+
+        check_sampler(checked)
     names = ", ".join(parameter.name for parameter in checked.parameters)
     print(
         f"{space}: right. Study {checked.study}: {checked.metric.goal} {checked.metric.name} over {names or 'no parameter'}, "
         f"{checked.epochs} epochs a trial."
     )
+    for line in rung_lines(checked):
+        print(line)
 
 
 def main() -> None:

@@ -102,6 +102,26 @@ def parse_space(space: Mapping[str, Any]) -> tuple[Parameter, ...]:
     return _parents_first(parsed)
 
 
+def check_given(parameters: Iterable[Parameter], given: Mapping[str, Any]) -> None:
+    """Refuse a (part of a) configuration that the space does not hold; fixed parameters keep their value whatever it says.
+
+    Raises: SettingError: a name that is no parameter, a value that it cannot have, or one that is not in force.
+    """
+    known = {parameter.name: parameter for parameter in parameters}
+    for name, value in given.items():
+        if name not in known:
+            raise SettingError(str(name), unknown_key(str(name), known).replace("key", "parameter"))
+        distribution = known[name].distribution
+        if not isinstance(distribution, Fixed) and not _may_be(distribution, value):
+            raise SettingError(name, f"is never {value!r} in this space; it may be {_allowed(distribution)}")
+    fixed = {p.name: p.distribution.value for p in known.values() if isinstance(p.distribution, Fixed)}
+    chosen = {**given, **fixed}
+    in_force = {parameter.name for parameter in active_parameters(known.values(), chosen)}
+    for name in given:
+        if name not in in_force and all(parent in chosen for parent, _ in known[name].when):
+            raise SettingError(name, "is not in force here: its condition (when) does not hold; leave it out")
+
+
 def _parse_parameter(name: str, entry: Any) -> Parameter:
     if isinstance(entry, list):
         return Parameter(name, _categorical(name, entry))
@@ -181,22 +201,18 @@ def _check_condition(name: str, parent: str, values: tuple[Scalar, ...], parsed:
         return  # one configuration of a larger space: the other values are still meant
     for value in values:
         if not _may_be(distribution, value):
-            allowed = (
-                distribution.probes()
-                if not isinstance(distribution, Number)
-                else f"{distribution.low:g}…{distribution.high:g}"
-            )
-            raise SettingError(key, f"{parent} is never {value!r}; it may be {_listed(allowed)}")
+            raise SettingError(key, f"{parent} is never {value!r}; it may be {_allowed(distribution)}")
 
 
 def _may_be(distribution: Distribution, value: Scalar) -> bool:
     if not isinstance(distribution, Number):
         return _contains(distribution.probes(), value)
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and distribution.low <= value <= distribution.high
-    )
+    if isinstance(value, bool) or not isinstance(value, int if distribution.integer else int | float):
+        return False
+    if not distribution.low <= value <= distribution.high:
+        return False
+    steps = (value - distribution.low) / distribution.step if distribution.step else 0.0
+    return abs(steps - round(steps)) < 1e-8  # 0.3 is 2.9999999999999996 steps of 0.1
 
 
 def _parents_first(parsed: Mapping[str, Parameter]) -> tuple[Parameter, ...]:
@@ -237,5 +253,8 @@ def _contains(values: Iterable[Scalar], value: Any) -> bool:
     return any(isinstance(v, bool) == isinstance(value, bool) and v == value for v in values)
 
 
-def _listed(values: Any) -> str:
-    return values if isinstance(values, str) else ", ".join(repr(value) for value in values)
+def _allowed(distribution: Distribution) -> str:
+    if isinstance(distribution, Number):
+        steps = f" in steps of {distribution.step:g}" if distribution.step else ""
+        return f"{distribution.low:g}…{distribution.high:g}{steps}"
+    return ", ".join(repr(value) for value in distribution.probes())

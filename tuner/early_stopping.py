@@ -1,8 +1,9 @@
-"""Asynchronous successive halving (ASHA), the stopping variant, as pure decisions.
+"""Rules that stop trials early, as pure decisions: ASHA (asynchronous successive halving, the stopping variant) and median.
 
-At each rung a trial's value is compared with those that earlier trials had there; about one in `reduction_factor` goes on.
-Source: Li et al. 2020, arXiv:1810.05934, Algorithm 2; cut-off and brackets as in Ray Tune's AsyncHyperBandScheduler, so
-that the two decide alike. Inside this module lower values are better.
+At each rung a trial's value is compared with those that earlier trials had there. Inside this module lower values are
+better; nobody is stopped at the last epoch, since there is nothing left to save.
+Sources: ASHA: Li et al. 2020, arXiv:1810.05934, Algorithm 2; cut-off and brackets as in Ray Tune's AsyncHyperBandScheduler, so
+that the two decide alike. Median: Golovin et al. 2017 (Google Vizier), section 3.2.2.
 """
 
 import math
@@ -25,9 +26,13 @@ class Verdict:
 
 
 class EarlyStoppingRule(Protocol):
-    """When trials are compared, and what follows."""
+    """When trials are compared, and what follows.
+
+    `compares_best`: a trial is compared by the best of its epochs so far, not by the rung's own.
+    """
 
     name: str
+    compares_best: bool
 
     def bracket(self, rng: np.random.Generator) -> int:
         """The ladder of rungs that a new trial climbs."""
@@ -39,6 +44,14 @@ class EarlyStoppingRule(Protocol):
 
     def decide(self, value: float, earlier: Sequence[float]) -> Verdict:
         """What becomes of a trial with this value at a rung where earlier trials had those; lower is better."""
+        ...
+
+    def words(self) -> str:
+        """What it does, for people."""
+        ...
+
+    def survivors(self, trials: float) -> float:
+        """About how many of the trials that are compared at a rung go on."""
         ...
 
 
@@ -67,6 +80,7 @@ class Asha:
     """ASHA with one or more brackets; bracket s has its first rung at min_epochs * reduction_factor**s."""
 
     name = "asha"
+    compares_best = False
 
     def __init__(self, min_epochs: int, max_epochs: int, reduction_factor: int = 3, brackets: int = 1) -> None:
         levels = rung_levels(min_epochs, max_epochs, reduction_factor)
@@ -78,6 +92,15 @@ class Asha:
         self._max_epochs = max_epochs
         self._reduction_factor = reduction_factor
 
+    def words(self) -> str:
+        """The share that goes on."""
+        ladders = "" if len(self._ladders) == 1 else f"; {len(self._ladders)} brackets, the first shown"
+        return f"about one in {self._reduction_factor} goes on at each rung{ladders}"
+
+    def survivors(self, trials: float) -> float:
+        """Of that many compared at a rung, how many go on, about."""
+        return trials / self._reduction_factor
+
     def bracket(self, rng: np.random.Generator) -> int:
         """Drawn with Ray's weights: exp(number of rungs), so that longer ladders are climbed more often."""
         sizes = np.array([len(ladder) for ladder in self._ladders])
@@ -85,7 +108,7 @@ class Asha:
         return int(rng.choice(len(sizes), p=weights / weights.sum()))
 
     def rungs(self, bracket: int) -> tuple[int, ...]:
-        """Nobody is stopped at the last epoch: there is nothing left to save."""
+        """The levels of the bracket's ladder below the last epoch."""
         return tuple(level for level in self._ladders[bracket] if level < self._max_epochs)
 
     def decide(self, value: float, earlier: Sequence[float]) -> Verdict:
@@ -105,10 +128,62 @@ class Asha:
         return Verdict(False, f"among {share}", cutoff)
 
 
+class Median:
+    """After every epoch from `min_epochs` on: stop where a trial's best is worse than the median of earlier trials' bests."""
+
+    name = "median"
+    compares_best = True
+
+    def __init__(self, min_epochs: int, max_epochs: int, min_trials: int = 5) -> None:
+        self._rungs = tuple(range(min_epochs, max_epochs))
+        self._min_trials = min_trials
+
+    def words(self) -> str:
+        """The comparison."""
+        return f"stops a trial whose best so far is worse than the median of at least {self._min_trials} earlier ones'"
+
+    def survivors(self, trials: float) -> float:
+        """About half of those compared go on, once enough have been."""
+        return max(trials / 2, min(trials, self._min_trials))
+
+    def bracket(self, rng: np.random.Generator) -> int:
+        """There is only one."""
+        return 0
+
+    def rungs(self, bracket: int) -> tuple[int, ...]:
+        """Every epoch from `min_epochs` on, but the last."""
+        return self._rungs
+
+    def decide(self, value: float, earlier: Sequence[float]) -> Verdict:
+        """Stop where the value is strictly worse than the median of at least `min_trials` earlier ones."""
+        if math.isnan(value):
+            return Verdict(True, "its value is not a number, which is worse than any")
+        numbers = sorted(v for v in earlier if not math.isnan(v))
+        if len(numbers) < self._min_trials:
+            return Verdict(False, f"one of the first {self._min_trials} to come this far")
+        below, above = numbers[(len(numbers) - 1) // 2], numbers[len(numbers) // 2]
+        cutoff = below if below == above else (below + above) / 2  # between equal infinities a mean is not a number
+        if math.isnan(cutoff):
+            cutoff = above
+        share = f"than the median of the {len(numbers)} earlier there"
+        if value > cutoff:
+            return Verdict(True, f"worse {share}", cutoff)
+        return Verdict(False, f"not worse {share}", cutoff)
+
+
 class NoEarlyStopping:
     """Every trial runs to its last epoch."""
 
     name = "none"
+    compares_best = False
+
+    def words(self) -> str:
+        """Nothing."""
+        return "every trial runs to its last epoch"
+
+    def survivors(self, trials: float) -> float:
+        """All."""
+        return trials
 
     def bracket(self, rng: np.random.Generator) -> int:
         """There is only one."""
@@ -124,13 +199,41 @@ class NoEarlyStopping:
 
 
 def make_rule(
-    name: str, min_epochs: int | str, reduction_factor: int, brackets: int, max_epochs: int
+    name: str,
+    min_epochs: int | str,
+    max_epochs: int,
+    *,
+    reduction_factor: int = 3,
+    brackets: int = 1,
+    min_trials: int = 5,
 ) -> EarlyStoppingRule:
     """The rule of this name. `min_epochs="auto"` is a tenth of the epochs, at least 1.
 
     Raises: InputError: numbers that make no ladder.
     """
-    if name == "none":
-        return NoEarlyStopping()
     first = max(1, max_epochs // 10) if min_epochs == "auto" else int(min_epochs)
-    return Asha(first, max_epochs, reduction_factor, brackets)
+    match name:
+        case "none":
+            return NoEarlyStopping()
+        case "median":
+            return Median(first, max_epochs, min_trials)
+        case _:
+            return Asha(first, max_epochs, reduction_factor, brackets)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedRung:
+    """How many trials will be compared at a rung, about, and how many go on."""
+
+    epoch: int
+    compared: float
+    go_on: float
+
+
+def expected_rungs(rule: EarlyStoppingRule, num_trials: int) -> list[ExpectedRung]:
+    """What a rule will do with so many trials of its first bracket if none breaks: before the first is run, a rough guess."""
+    expected, arriving = [], float(num_trials)
+    for epoch in rule.rungs(0):
+        expected.append(ExpectedRung(epoch, arriving, rule.survivors(arriving)))
+        arriving = expected[-1].go_on
+    return expected

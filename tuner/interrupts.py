@@ -108,6 +108,6 @@ class Uninterrupted:
         """As the study's."""
         return self._interrupts.run_event(lambda: self._study.on_epoch(assignment, report))
 
-    def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str) -> Outcome:
+    def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str, output: str = "") -> Outcome:
         """As the study's."""
-        return self._interrupts.run_event(lambda: self._study.on_end(assignment, end, traceback))
+        return self._interrupts.run_event(lambda: self._study.on_end(assignment, end, traceback, output))

@@ -20,6 +20,7 @@ from tuner.interrupts import Interrupted, Interrupts, Uninterrupted, catch_signa
 from tuner.preflight import check_launch, foreign_study, refuse_changed_space
 from tuner.progress import ProgressLines
 from tuner.reporting.summary import rank
+from tuner.rungs import rung_lines
 from tuner.search_space import SearchSpace
 from tuner.study import Decider, Study
 from tuner.training.trainer import load_data
@@ -135,6 +136,8 @@ def _announce(space: SearchSpace, executor: Executor, say: Say) -> None:
     say(
         f"study {space.study}: {executor.concurrency} at once, each {executor.cpus:g} CPU{gpus}; {space.epochs} epochs a trial"
     )
+    for line in rung_lines(space):
+        say(line)
 
 
 @contextmanager

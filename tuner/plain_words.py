@@ -83,6 +83,14 @@ def unknown_key(key: str, allowed: Iterable[str]) -> str:
     return f"unknown key{hint} (allowed here: {', '.join(names)})"
 
 
+def unknown_value(value: str, allowed: Iterable[str]) -> str:
+    """The sentence about a name nobody knows, with the nearest right one when there is one."""
+    names = list(allowed)
+    near = difflib.get_close_matches(value, names, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{_show(value)} is not allowed; {hint}use one of {', '.join(names)}"
+
+
 def _keys_at(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
     fields = model.model_fields
     for key in path:

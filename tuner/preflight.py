@@ -8,11 +8,14 @@ from storage import launches
 from storage.engine import check_can_launch, open_existing
 from storage.errors import DatabaseUnreachableError, StudyChangedError, StudyNotFoundError
 from storage.store import StudyStore
-from tuner.search_space import SearchSpace
-from tuner.study import rule_of
+from tuner.errors import InputError
+from tuner.rungs import rule_of
+from tuner.sampling import check_sampler
+from tuner.search_space import SearchSpace, check_search_space
 from tuner.trainer_check import check_values
+from tuner.yaml_source import YamlSource
 
-_MAY_CHANGE = ("budget", "resources", "concurrency")
+_MAY_CHANGE = ("budget", "resources", "concurrency", "enqueue")
 _MAY_CHANGE_SETTINGS = ("data_dir",)  # the data may lie elsewhere; that they are the same is checked by their checksum
 
 
@@ -22,6 +25,7 @@ def check_launch(space: SearchSpace, storage: str) -> None:
     Raises: InputError, StorageError: complete messages.
     """
     rule_of(space)
+    check_sampler(space)
     check_values(space)
     check_can_launch(storage)
     cpus = space.resources.cpus
@@ -46,7 +50,7 @@ def refuse_changed_space(space: SearchSpace, storage: str, fingerprint: str | No
     Raises: StudyChangedError: names the keys that differ.
     """
     try:
-        database = open_existing(storage)
+        database = open_existing(storage, older=True)
     except DatabaseUnreachableError:
         return  # no study yet
     store = StudyStore(database, space.study)
@@ -62,7 +66,7 @@ def refuse_changed_space(space: SearchSpace, storage: str, fingerprint: str | No
         raise StudyChangedError(foreign_study(space.study))
     if newest is None:
         return  # a launch ended right after it made the study
-    differing = _differences(newest.content, space.as_json())
+    differing = _differences(_with_defaults(newest.content), space.as_json())
     if differing:
         raise StudyChangedError(
             f"{space.source.name}: study {space.study!r} was begun with other values: {'; '.join(differing)}. Trials would not be "
@@ -79,6 +83,14 @@ def foreign_study(name: str) -> str:
     """The sentence about a study of this name that another program made."""
     return (f"study {name!r} in this database was not made by this product, and trials of two makers are not comparable; "
             "give yours another name: --set study=NAME")  # fmt: skip
+
+
+def _with_defaults(content: dict[str, Any]) -> dict[str, Any]:
+    """A recorded file with what later versions of the product added; one that they refuse stays as it is."""
+    try:
+        return check_search_space(YamlSource("the study's recorded file", content, {})).as_json()
+    except InputError:
+        return content
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

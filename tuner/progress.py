@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from storage.reading import error_line
+from tuner.reporting.summary import value_words
 from tuner.search_space import Metric
 from tuner.study import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
 
@@ -62,9 +63,9 @@ class ProgressLines:
         self._say(f"{line}  {decision.outcome.value}: {decision.reason}" if decision.stops else line)
         return decision
 
-    def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str) -> Outcome:
+    def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str, output: str = "") -> Outcome:
         """Says what broke."""
-        outcome = self._study.on_end(assignment, end, traceback)
+        outcome = self._study.on_end(assignment, end, traceback, output)
         last_line = textwrap.shorten(error_line(traceback), 120, placeholder=" …")
         next_step = _AFTER_AN_END[outcome]
         what = "broke" if end is AttemptEnd.RAISED else "lost its worker"
@@ -81,8 +82,3 @@ def words_of(configuration: Mapping[str, Any], settings: Mapping[str, Any]) -> s
     """The searched values of a configuration in one line."""
     searched = {name: value for name, value in configuration.items() if name not in settings}
     return ", ".join(f"{name} {value_words(value)}" for name, value in searched.items()) or "all values fixed"
-
-
-def value_words(value: Any) -> str:
-    """A value as short as it can be read."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

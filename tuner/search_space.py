@@ -9,16 +9,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from tuner.distributions import Fixed, Parameter, active_parameters, parse_space
+from tuner.distributions import Fixed, Parameter, active_parameters, check_given, parse_space
 from tuner.errors import SettingError
-from tuner.plain_words import first_problem
+from tuner.plain_words import first_problem, unknown_value
 from tuner.yaml_source import YamlSource, locate, read_yaml
+
+SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp", "qmc")
+RULES = ("asha", "median", "none")
+_KEYS_OF_RULE = {
+    "asha": {"name", "min_epochs", "reduction_factor", "brackets"},
+    "median": {"name", "min_epochs", "min_trials"},
+    "none": {"name"},
+}
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _known_sampler(name: str) -> str:
+    if name not in SAMPLERS and ":" not in name:
+        raise ValueError(f"{unknown_value(name, SAMPLERS)}, or package.module:Class for one of your own")
+    return name
 
 
 class Metric(_Strict):
@@ -29,19 +43,23 @@ class Metric(_Strict):
 
 
 class Sampler(_Strict):
-    """Who proposes configurations."""
+    """Who proposes configurations: one of ours by name, or `package.module:Class`, an Optuna sampler of one's own."""
 
-    name: Literal["tpe", "random"] = "tpe"
+    name: Annotated[str, AfterValidator(_known_sampler)] = "tpe"
     seed: Annotated[int, Field(ge=0)] = 0
 
 
 class EarlyStopping(_Strict):
-    """The rule that stops trials early; `auto` is a tenth of the epochs, at least 1."""
+    """The rule that stops trials early; `auto` is a tenth of the epochs, at least 1.
 
-    name: Literal["asha", "none"] = "asha"
+    `reduction_factor` and `brackets` are asha's, `min_trials` is median's.
+    """
+
+    name: Literal["asha", "median", "none"] = "asha"
     min_epochs: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     reduction_factor: Annotated[int, Field(ge=2)] = 3
     brackets: Annotated[int, Field(ge=1)] = 1
+    min_trials: Annotated[int, Field(ge=1)] = 5
 
 
 class Budget(_Strict):
@@ -67,11 +85,12 @@ class _File(_Strict):
     trainer: Annotated[str, Field(min_length=1)]
     settings: dict[str, Any]
     space: dict[str, Any]
+    enqueue: list[dict[str, Any]] = []
     sampler: Sampler = Sampler()
     early_stopping: EarlyStopping = EarlyStopping()
     stop_when: list[Literal["not_finite"]] = ["not_finite"]
     concurrency: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    budget: Budget
+    budget: Budget = Budget()
     resources: Resources = Resources()
 
 
@@ -89,6 +108,7 @@ class SearchSpace:
         self.settings: Mapping[str, Any] = file.settings
         self.epochs: int = file.settings["epochs"]
         self.parameters = parameters
+        self.enqueue: tuple[Mapping[str, Any], ...] = tuple(file.enqueue)
         self.sampler = file.sampler
         self.early_stopping = file.early_stopping
         self.stop_when = tuple(file.stop_when)
@@ -143,8 +163,9 @@ def check_search_space(source: YamlSource) -> SearchSpace:
     epochs = file.settings.get("epochs")
     if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 1:
         raise source.error(["settings", "epochs"], f"{epochs!r} is not allowed; it must be a whole number, at least 1")
-    if not file.budget.model_dump(exclude_none=True):
+    if not file.budget.model_dump(exclude_none=True) and file.sampler.name != "grid":  # a grid ends by itself
         raise source.error(["budget"], "no limit given; write trials: N, hours: H or gpu_hours: H")
+    _check_keys_of_rule(file.early_stopping, source)
     minimum = file.early_stopping.min_epochs
     if minimum != "auto" and minimum > epochs:
         raise source.error(
@@ -155,10 +176,23 @@ def check_search_space(source: YamlSource) -> SearchSpace:
         parameters = parse_space(file.space)
     except SettingError as error:
         raise locate(source, error, ("space",)) from error
+    for index, configuration in enumerate(file.enqueue):
+        try:
+            check_given(parameters, configuration)
+        except SettingError as error:
+            raise locate(source, error, ("enqueue", str(index))) from error
     both = sorted(set(file.settings) & set(file.space))
     if both:
         raise source.error(["space", both[0]], "is under settings too; keep it in one place")
     return SearchSpace(file, parameters, source)
+
+
+def _check_keys_of_rule(stopping: EarlyStopping, source: YamlSource) -> None:
+    allowed = _KEYS_OF_RULE[stopping.name]
+    for key in sorted(stopping.model_fields_set - allowed):
+        raise source.error(
+            ["early_stopping", key], f"rule {stopping.name} has no such key; it takes {', '.join(sorted(allowed))}"
+        )
 
 
 def best_value(values: list[float], goal: str) -> float | None:

@@ -8,14 +8,14 @@ from tuner.errors import InputError, SettingError, TrainingError, TunerError
 from tuner.search_space import SearchSpace, best_value
 from tuner.trainer_check import check_values
 from tuner.training.device import num_gpus, prepare_process
-from tuner.training.trainer import checked_numbers, choose_device, find_trainer, load_data
+from tuner.training.trainer import choose_device, find_trainer, load_data, train_one_epoch
 from tuner.yaml_source import locate
 
 
 def train_configuration(
     space: SearchSpace, configuration: Mapping[str, Any], say: Callable[[str], None]
-) -> list[dict[str, float]]:
-    """Train all epochs, one line each, and return the metrics of each.
+) -> dict[int, dict[str, float]]:
+    """Train all epochs, one line each, and return epoch -> metrics.
 
     Raises: InputError: a value that cannot be used, no data, or a trainer without the study's metric.
     """
@@ -38,24 +38,26 @@ def train_configuration(
     except Exception as error:  # a bug in one's own training code: its traceback is what helps
         traceback.print_exc()
         raise TrainingError("the trainer failed, see the traceback above") from error
-    values = [metrics[space.metric.name] for metrics in curve]
-    best = best_value(values, space.metric.goal)
+    values = {metrics[space.metric.name]: epoch for epoch, metrics in reversed(curve.items())}
+    best = best_value(list(values), space.metric.goal)
     if best is None:
         say(f"best: no epoch has a finite {space.metric.name}")
     else:
-        say(f"best: {space.metric.name} {best:.4f} at epoch {values.index(best) + 1}")
+        say(f"best: {space.metric.name} {best:.4f} at epoch {values[best]}")
     return curve
 
 
 def _train(
     space: SearchSpace, configuration: Mapping[str, Any], data: Any, device: str, say: Callable[[str], None]
-) -> list[dict[str, float]]:
+) -> dict[int, dict[str, float]]:
     trainer = find_trainer(space.trainer)(configuration, data, device)
-    curve: list[dict[str, float]] = []
+    curve: dict[int, dict[str, float]] = {}
     for epoch in range(1, space.epochs + 1):
-        metrics = checked_numbers("train_epoch()", trainer.train_epoch())
+        metrics = train_one_epoch(trainer, epoch, space.epochs)
+        if metrics is None:
+            continue
         if space.metric.name not in metrics:
             raise InputError(f"metric.name: the trainer gives no {space.metric.name!r}; it gives {', '.join(metrics)}")
-        curve.append(metrics)
+        curve[epoch] = metrics
         say(f"epoch {epoch:3d}/{space.epochs}  " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
     return curve

@@ -4,8 +4,6 @@ Every answer is recorded with the event it answers in one SQL transaction and re
 state of its own that is not in the database, so it can be made anew at any moment, by any launch.
 """
 
-import hashlib
-import json
 import logging
 import math
 from collections.abc import Callable, Mapping
@@ -15,10 +13,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from storage.launches import spent_gpu_hours, spent_hours
 from storage.store import DecisionRecord, Place, StudyStore, StudyTransaction, TrialRecord
 from tuner.distributions import Fixed
-from tuner.early_stopping import EarlyStoppingRule, make_rule
-from tuner.sampling import derive_seed, make_sampler, propose
+from tuner.rungs import rule_of
+from tuner.sampling import Proposer, configuration_hash, derive_seed
 from tuner.search_space import SearchSpace, best_value
 
 log = logging.getLogger(__name__)
@@ -45,12 +44,16 @@ class Idle(Enum):
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """What an attempt says after an epoch. Epochs count from 1; gradient flow is layer -> mean |dL/dW|."""
+    """What an attempt says after an epoch, or after several of which only the last has figures.
+
+    Epochs count from 1; gradient flow is layer -> mean |dL/dW|; output is what was printed since the last report.
+    """
 
     epoch: int
     metrics: Mapping[str, float]
     gradient_flow: Mapping[str, float]
     place: Place
+    output: str = ""
 
 
 class Outcome(Enum):
@@ -95,7 +98,7 @@ class Decider(Protocol):
         """Record an epoch and decide on it."""
         ...
 
-    def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str) -> Outcome:
+    def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str, output: str = "") -> Outcome:
         """Record an attempt that ended by itself; FAILED, or SUSPENDED when the trial will be tried again."""
         ...
 
@@ -130,6 +133,7 @@ class Study:
         self._cpus, self._gpus = cpus, gpus
         self._clock = clock
         self._rule = rule_of(space)
+        self._proposer = Proposer(space)
 
     # -- the three events -----------------------------------------------------------------------------------------------
 
@@ -144,10 +148,9 @@ class Study:
                 return Idle.WAIT if running else Idle.FINISHED
             trial = transaction.first_queued()
             if trial is None:
-                limit = self._space.budget.trials
-                if limit is not None and transaction.count_trials() >= limit:
-                    return Idle.WAIT if running else Idle.FINISHED
                 trial = self._new_trial(transaction)
+                if trial is None:
+                    return Idle.WAIT if running else Idle.FINISHED
             trial = transaction.start_attempt(trial, self._launch_id, self._cpus, self._gpus, now)
             configuration = self._configuration(transaction.parameters(trial))
         return Assignment(trial.number, trial.attempt, configuration, self._space.epochs)
@@ -160,6 +163,7 @@ class Study:
                 return Decision(Outcome.REFUSED, "another attempt has taken this trial over")
             now = self._now(transaction)
             transaction.place_attempt(trial, report.place)
+            transaction.add_output(trial, report.output)
             recorded = transaction.metrics(trial, report.epoch)
             if recorded:
                 self._compare(trial, report, recorded)
@@ -171,21 +175,23 @@ class Study:
                     f"it gave {', '.join(report.metrics) or 'nothing'}"
                 )
                 return self._finish(transaction, trial, now, Decision(Outcome.FAILED, reason))
+            before = transaction.last_epoch(trial)
             transaction.record_epoch(trial, report.epoch, value, report.metrics)
             if report.gradient_flow:
                 transaction.record_gradient_flow(trial, report.epoch, report.gradient_flow)
-            decision = self._judge(transaction, trial, report, value)
+            decision = self._judge(transaction, trial, report, value, before)
             if decision.stops:
                 return self._finish(transaction, trial, now, decision)
             return self._suspend_if_time_is_up(transaction, trial, now)
 
-    def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str) -> Outcome:
+    def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str, output: str = "") -> Outcome:
         """An exception fails the trial; a lost worker is tried again, unless two in a row recorded no new epoch."""
         with self._store.transaction() as transaction:
             trial = self._held_trial(transaction, assignment)
             if trial is None:
                 return Outcome.REFUSED
             now = self._now(transaction)
+            transaction.add_output(trial, output)
             if end is AttemptEnd.WORKER_LOST and not self._lost_twice_in_place(transaction, trial):
                 transaction.end_attempt(trial, end.value, now, traceback)
                 transaction.queue_again(trial)
@@ -196,14 +202,22 @@ class Study:
 
     # -- next_trial -----------------------------------------------------------------------------------------------------
 
-    def _new_trial(self, transaction: StudyTransaction) -> TrialRecord:
+    def _new_trial(self, transaction: StudyTransaction) -> TrialRecord | None:
+        """A new trial, or None when there may be no more: the budget or the grid is at its end."""
+        limit, begun = self._space.budget.trials, transaction.count_trials()
+        if limit is not None and begun >= limit:
+            return None
         number = transaction.next_trial_number()
-        seed = self._space.sampler.seed
-        sampler = make_sampler(self._space.sampler.name, seed, number)
-        trial_id, chosen = propose(transaction.optuna_study, sampler, self._space.parameters)
-        bracket = self._rule.bracket(np.random.default_rng(derive_seed(seed, "bracket", number)))
-        transaction.add_trial(trial_id, bracket, configuration_hash(self._space.configuration(chosen)))
-        trial = transaction.trial_of_id(trial_id)  # its number differs where somebody enqueued a trial in Optuna
+        tried = transaction.configuration_hashes() if self._space.sampler.name == "grid" else frozenset[str]()
+        proposal = self._proposer.propose(transaction.optuna_study, number, begun, tried)
+        if proposal is None:
+            return None
+        rng = np.random.default_rng(derive_seed(self._space.sampler.seed, "bracket", number))
+        hashed = configuration_hash(proposal.chosen)
+        transaction.add_trial(proposal.trial_id, self._rule.bracket(rng), hashed)
+        trial = transaction.trial_of_id(
+            proposal.trial_id
+        )  # its number differs where somebody enqueued a trial in Optuna
         assert trial is not None, "made in this transaction"
         return trial
 
@@ -213,7 +227,9 @@ class Study:
 
     # -- on_epoch -------------------------------------------------------------------------------------------------------
 
-    def _judge(self, transaction: StudyTransaction, trial: TrialRecord, report: EpochReport, value: float) -> Decision:
+    def _judge(
+        self, transaction: StudyTransaction, trial: TrialRecord, report: EpochReport, value: float, before: int
+    ) -> Decision:
         broken = [name for name, figure in report.metrics.items() if not math.isfinite(figure)]
         if broken and "not_finite" in self._space.stop_when:
             reason = f"{broken[0]} is {report.metrics[broken[0]]} after epoch {report.epoch}"
@@ -221,22 +237,30 @@ class Study:
             return Decision(Outcome.PRUNED, reason)
         if report.epoch >= self._space.epochs:
             return Decision(Outcome.COMPLETE, "all epochs done")
-        if report.epoch in self._rule.rungs(trial.bracket):
-            return self._compare_at_rung(transaction, trial, report.epoch, value)
+        # a trainer that reports every few epochs passes rungs: the highest counts, as in Ray's ASHA
+        passed = [rung for rung in self._rule.rungs(trial.bracket) if before < rung <= report.epoch]
+        if passed:
+            return self._compare_at_rung(transaction, trial, report.epoch, passed[-1], value)
         return Decision(Outcome.GO_ON)
 
-    def _compare_at_rung(self, transaction: StudyTransaction, trial: TrialRecord, epoch: int, value: float) -> Decision:
-        sign = -1.0 if self._space.metric.goal == "maximize" else 1.0
-        earlier = transaction.rung_values(self._rule.name, trial.bracket, epoch)
+    def _compare_at_rung(
+        self, transaction: StudyTransaction, trial: TrialRecord, epoch: int, rung: int, value: float
+    ) -> Decision:
+        goal = self._space.metric.goal
+        if self._rule.compares_best:
+            best = best_value(transaction.epoch_values(trial), goal)
+            value = value if best is None else best
+        sign = -1.0 if goal == "maximize" else 1.0
+        earlier = transaction.rung_values(self._rule.name, trial.bracket, rung)
         verdict = self._rule.decide(sign * value, [sign * v for v in earlier])
         cutoff = None if verdict.cutoff is None else sign * verdict.cutoff
-        reason = f"rung {epoch}: {self._space.metric.name} {value:.4g} is {verdict.reason}"
+        reason = f"rung {rung}: {self._space.metric.name} {value:.4g} is {verdict.reason}"
         if cutoff is not None:
             reason += f" (cut-off {cutoff:.4g})"
         transaction.record_decision(
             trial,
             DecisionRecord(
-                epoch, self._rule.name, "stop" if verdict.stop else "go on", reason, value, trial.bracket, epoch, cutoff
+                epoch, self._rule.name, "stop" if verdict.stop else "go on", reason, value, trial.bracket, rung, cutoff
             ),
         )
         return Decision(Outcome.PRUNED if verdict.stop else Outcome.GO_ON, reason)
@@ -280,9 +304,9 @@ class Study:
         return transaction.now() if self._clock is None else self._clock()
 
     def _time_is_up(self, transaction: StudyTransaction, now: float) -> bool:
-        budget = self._space.budget
-        return (budget.hours is not None and transaction.spent_hours(now) >= budget.hours) or (
-            budget.gpu_hours is not None and transaction.spent_gpu_hours(now) >= budget.gpu_hours
+        budget, study = self._space.budget, (transaction.connection, transaction.study_id)
+        return (budget.hours is not None and spent_hours(*study, now) >= budget.hours) or (
+            budget.gpu_hours is not None and spent_gpu_hours(*study, now) >= budget.gpu_hours
         )
 
     @staticmethod
@@ -296,17 +320,3 @@ class Study:
         *earlier, (_, epochs_before) = transaction.attempt_progress(trial)
         just_before = earlier[-1][0] if earlier else None
         return just_before == AttemptEnd.WORKER_LOST.value and transaction.last_epoch(trial) == epochs_before
-
-
-def rule_of(space: SearchSpace) -> EarlyStoppingRule:
-    """The early-stopping rule that a search space asks for.
-
-    Raises: InputError: its numbers make no ladder of rungs.
-    """
-    stopping = space.early_stopping
-    return make_rule(stopping.name, stopping.min_epochs, stopping.reduction_factor, stopping.brackets, space.epochs)
-
-
-def configuration_hash(configuration: Mapping[str, Any]) -> str:
-    """Equal for equal configurations, whatever the order of their keys."""
-    return hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()

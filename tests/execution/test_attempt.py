@@ -109,3 +109,10 @@ def test_the_name_of_the_wall_time_is_taken() -> None:
     assert "'seconds' is the name of an epoch's wall time" in broken(
         runner(Rubbish, returns={"seconds": 1.0}).run_epoch()
     )
+
+
+def test_a_trainer_may_report_every_few_epochs_and_the_last() -> None:
+    job = Job(Assignment(0, 1, {"x": 0.3, "epochs": 9}, 9), "tests.trainers:EveryFour", 1, 0)
+    reporting = AttemptRunner(job, None)
+    reports = [reporting.run_epoch() for _ in range(3)]
+    assert [report.epoch for report in reports if isinstance(report, EpochReport)] == [4, 8, 9]

@@ -102,6 +102,14 @@ def test_every_trouble_of_a_trainer_has_its_outcome_and_leaves_the_others_alone(
     assert "in train_epoch" in "".join(
         column(folder, sa.select(ATTEMPT.c.traceback).where(ATTEMPT.c.outcome == "failed"))
     )
+    for trial in trials:  # each has what it printed itself, and nothing of the trial its worker had before
+        printed = folder.run("logs", "s", str(trial.number)).stdout.splitlines()
+        told = [line.strip() for line in printed if "trouble " in line and line.startswith("  epoch")]
+        trouble, reached = trial.parameters["trouble"], {"none": 3, "die": 3, "no_metric": 1}
+        last = reached.get(trouble, 2)
+        twice = ["epoch 1, trouble die"] if trouble == "die" and trial.attempts == 2 else []
+        assert told == twice + [f"epoch {n}, trouble {trouble}" for n in range(1, last + 1)]
+        assert "  from below Python" in printed
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from storage.store import Place
 from tuner.errors import TrainingError
 from tuner.study import EPOCH_SECONDS, Assignment, EpochReport
-from tuner.training.trainer import Trainer, checked_numbers, choose_device, find_trainer
+from tuner.training.trainer import Trainer, checked_numbers, choose_device, find_trainer, train_one_epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,23 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The training code raised; the traceback is all that is left of it."""
+    """The training code raised; the traceback and what was printed before it are all that is left of it."""
 
     traceback: str
+    output: str = ""
 
 
 class AttemptRunner:
-    """Runs one job, epoch by epoch; the trainer is made with the first one, so that its errors are reported too."""
+    """Runs one job, epoch by epoch; the trainer is made with the first one, so that its errors are reported too.
 
-    def __init__(self, job: Job, data: Any) -> None:
+    Args:
+        job: what to run.
+        data: what the trainer is given.
+        take_output: gives what was printed since it was last asked.
+    """
+
+    def __init__(self, job: Job, data: Any, take_output: Callable[[], str] = lambda: "") -> None:
+        self._take_output = take_output
         self._job = job
         self._data = data
         self._epoch = 0
@@ -44,24 +52,30 @@ class AttemptRunner:
         self._layers: list[str] | None = None
 
     def run_epoch(self) -> EpochReport | Broken:
-        """Train one more epoch and say what came of it."""
+        """Train until the next epoch that has figures and say what came of it."""
         try:
             return self._report()
         except Exception:
-            return Broken(traceback.format_exc())
+            return Broken(traceback.format_exc(), self._take_output())
 
     def _report(self) -> EpochReport:
         begin = time.perf_counter()
         trainer = self._trainer = self._trainer or self._make_trainer()
-        self._epoch += 1
-        metrics = checked_numbers("train_epoch()", trainer.train_epoch())
+        metrics = self._train(trainer)
         if EPOCH_SECONDS in metrics:
             raise TrainingError(f"{EPOCH_SECONDS!r} is the name of an epoch's wall time; give your metric another one")
         if self._epoch == self._job.assignment.epochs:
             self._refuse_changed_data()
         flow = self._checked_flow(trainer.gradient_flow()) if hasattr(trainer, "gradient_flow") else {}
         metrics[EPOCH_SECONDS] = time.perf_counter() - begin
-        return EpochReport(self._epoch, metrics, flow, self._place())
+        return EpochReport(self._epoch, metrics, flow, self._place(), self._take_output())
+
+    def _train(self, trainer: Trainer) -> dict[str, float]:
+        while True:
+            self._epoch += 1
+            metrics = train_one_epoch(trainer, self._epoch, self._job.assignment.epochs)
+            if metrics is not None:
+                return metrics
 
     def _make_trainer(self) -> Trainer:
         job = self._job

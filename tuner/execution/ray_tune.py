@@ -36,6 +36,7 @@ from ray.tune.search import Searcher
 
 from tuner.errors import InputError, TunerError
 from tuner.execution.attempt import AttemptRunner, Broken, Job
+from tuner.execution.output import OutputCapture
 from tuner.search_space import Resources
 from tuner.study import Assignment, AttemptEnd, Decider, EpochReport, Idle
 
@@ -163,7 +164,7 @@ class _Attempts:
         """Hand the study what a worker said; whether the attempt ends."""
         assignment = self._running[tune_id]
         if isinstance(answer, Broken):
-            self._ask(lambda: self._study.on_end(assignment, AttemptEnd.RAISED, answer.traceback))
+            self._ask(lambda: self._study.on_end(assignment, AttemptEnd.RAISED, answer.traceback, answer.output))
             return self._forget(tune_id)
         return self._ask(lambda: self._study.on_epoch(assignment, answer)).stops and self._forget(tune_id)
 
@@ -230,10 +231,12 @@ class _Worker(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any], data: Any = None) -> None:
         self._data = data
+        self._output = OutputCapture()
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._runner = AttemptRunner(new_config["job"], self._data)
+        self._output.take()  # of the attempt before
+        self._runner = AttemptRunner(new_config["job"], self._data, self._output.take)
         return True
 
     def step(self) -> dict[str, Any]:

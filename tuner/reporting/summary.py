@@ -100,7 +100,7 @@ def best_table(study: StudyView, top: int) -> Table:
     metric = study.space["metric"]["name"]
     table = _table(f"best of study {study.name}", "trial", metric, "epoch", *names, "state")
     for ranked in rank(study)[:top]:
-        values = (_cell(ranked.trial.parameters.get(name, "-")) for name in names)
+        values = (value_words(ranked.trial.parameters.get(name, "-")) for name in names)
         table.add_row(str(ranked.trial.number), f"{ranked.value:.4f}", str(ranked.epoch), *values, ranked.trial.state)
     return table
 
@@ -140,5 +140,6 @@ def _duration(hours: float) -> str:
     return f"{whole_hours} h {minutes:02d} min" if whole_hours else f"{minutes} min {seconds:02d} s"
 
 
-def _cell(value: Any) -> str:
+def value_words(value: Any) -> str:
+    """A value as short as it can be read."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

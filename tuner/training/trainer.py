@@ -36,6 +36,8 @@ _BUILT_IN = {
 class Trainer(Protocol):
     """One configuration in training. The executor counts epochs and calls `train_epoch` once for each.
 
+    With an attribute `report_every = k`, `train_epoch` may return None after epochs that are no multiple of k and not the
+    last: such a trainer has figures every k epochs, and is compared at the first of them at or after a rung.
     Three more methods are used when a class has them: `check_configuration(configuration)`, static, raises SettingError
     or InputError before anything is started; `load_data(configuration)`, static, runs once in the driver, and every
     trial is given what it returns, its arrays read-only (None without it); `gradient_flow()` gives layer -> mean |dL/dW|
@@ -44,7 +46,7 @@ class Trainer(Protocol):
 
     def __init__(self, configuration: Configuration, data: Any, device: str) -> None: ...
 
-    def train_epoch(self) -> dict[str, float]:
+    def train_epoch(self) -> dict[str, float] | None:
         """Train one epoch; return its metrics, the study's metric among them."""
         ...
 
@@ -72,7 +74,18 @@ def choose_device(gpus: float) -> str:
     return "cuda" if gpus > 0 else "cpu"
 
 
-def checked_numbers(what: str, metrics: Mapping[str, Any]) -> dict[str, float]:
+def train_one_epoch(trainer: Trainer, epoch: int, last: int) -> dict[str, float] | None:
+    """Train epoch 1, 2, …, `last`; its metrics, or None when the trainer has none of this epoch (see `report_every`).
+
+    Raises: TrainingError: figures were due, and something else came.
+    """
+    figures = trainer.train_epoch()
+    if figures is None and epoch % getattr(trainer, "report_every", 1) and epoch < last:
+        return None
+    return checked_numbers("train_epoch()", figures)
+
+
+def checked_numbers(what: str, metrics: Any) -> dict[str, float]:
     """What a trainer returned, as names and floats.
 
     Raises: TrainingError: it is something else.
