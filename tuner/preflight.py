@@ -8,8 +8,8 @@ from storage import launches
 from storage.engine import check_can_launch, open_existing
 from storage.errors import DatabaseUnreachableError, StudyChangedError, StudyNotFoundError
 from storage.store import StudyStore
+from tuner.early_stopping import rule_of
 from tuner.search_space import SearchSpace
-from tuner.study import rule_of
 from tuner.trainer_check import check_values
 
 _MAY_CHANGE = ("budget", "resources", "concurrency")

@@ -17,7 +17,7 @@ import numpy as np
 
 from storage.store import DecisionRecord, Place, StudyStore, StudyTransaction, TrialRecord
 from tuner.distributions import Fixed
-from tuner.early_stopping import EarlyStoppingRule, make_rule
+from tuner.early_stopping import rule_of
 from tuner.sampling import derive_seed, make_sampler, propose
 from tuner.search_space import SearchSpace, best_value
 
@@ -296,15 +296,6 @@ class Study:
         *earlier, (_, epochs_before) = transaction.attempt_progress(trial)
         just_before = earlier[-1][0] if earlier else None
         return just_before == AttemptEnd.WORKER_LOST.value and transaction.last_epoch(trial) == epochs_before
-
-
-def rule_of(space: SearchSpace) -> EarlyStoppingRule:
-    """The early-stopping rule that a search space asks for.
-
-    Raises: InputError: its numbers make no ladder of rungs.
-    """
-    stopping = space.early_stopping
-    return make_rule(stopping.name, stopping.min_epochs, stopping.reduction_factor, stopping.brackets, space.epochs)
 
 
 def configuration_hash(configuration: Mapping[str, Any]) -> str:
