@@ -33,7 +33,7 @@ def finished(folder: Folder) -> Folder:
         (["space.yaml", "--set", "space.x={low: 2, high: 1}"], "error: --set: space.x: low=2 is above high=1; swap them"),
         (["space.yaml", "--set", "space.y={low: 0, high: 1, when: {kimd: [a]}}"], "names no parameter of this space"),
         (["space.yaml", "--set", "trainer=vgg", "--set", "settings.dataset=digits", "--set", "metric.name=train_loss"], "error: space.yaml:9: space.x: unknown key"),
-        (["space.yaml", "--set", "early_stopping.brackets=9"], "error: early_stopping: brackets=9 must be 1..3"),
+        (["space.yaml", "--set", "early_stopping.brackets=9"], "error: --set: early_stopping.brackets: 9 is not allowed; there are 3 rungs"),
         (["space.yaml", "--set", "resources.gpus=1"], "error: --set: resources.gpus: 1 GPUs for a trial, but PyTorch finds 0"),
         (["space.yaml", "--set", "resources.cpus=9999"], "error: --set: resources.cpus: 9999 CPUs for a trial, but this machine"),
         (["space.yaml", "--storage", "sqlite:///no/folder.db"], "error: storage: folder no does not exist"),
@@ -42,12 +42,12 @@ def finished(folder: Folder) -> Folder:
         ([str(VGG38)], "vgg38.yaml:8: settings.data_dir: no images: data/cifar100/train is not a folder"),
         (["space.yaml", "--set", "trainer=broken:Trainer"], "error: --set: trainer: module 'broken' cannot be imported: SyntaxError"),
         (["space.yaml", "--set", "trainer=os:path"], "error: --set: trainer: 'os:path' has no train_epoch()"),
-        ([str(VGG38), "--set", "metric.name=accuracy"], "error: --set: metric.name: 'accuracy' is not given by trainer vgg; use"),
-        (["space.yaml", "--set", "early_stopping=none"], "'none' is not a mapping (key: value); write {name: none}"),
+        ([str(VGG38), "--set", "metric.name=accuracy"], "error: --set: metric.name: 'accuracy' is not given by trainer vgg; did you mean 'train_accuracy'?"),
+        (["space.yaml", "--storage", ""], "error: storage: '' is no database URL; write sqlite:///tuner.db, or leave"),
         (["space.yaml", "--storage", "sqlite:////proc/x.db"], "error: storage: sqlite:////proc/x.db cannot be used"),
         (["space.yaml", "--trials", "0"], "error: --set: budget.trials: 0 is not allowed"),
-        (["space.yaml", "--trails", "3"], "No such option"),
-        ([], "Missing argument"),
+        (["space.yaml", "--trails", "3"], "error: tuner launch: no such option: --trails; did you mean --trials? See tuner launch --help"),
+        ([], "error: tuner launch: missing argument 'SPACE.yaml'; see tuner launch --help"),
     ],
 )  # fmt: skip
 def test_bad_input_gets_one_clear_error_and_writes_nothing(folder: Folder, arguments: list[str], message: str) -> None:
@@ -56,7 +56,7 @@ def test_bad_input_gets_one_clear_error_and_writes_nothing(folder: Folder, argum
     ended = folder.run("launch", *arguments)
     assert ended.returncode == 2, ended.stderr
     assert message in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
     assert "s3cret" not in ended.stderr + ended.stdout
     assert folder.files() == {"space.yaml", "broken.py"}
     assert folder.processes() == []

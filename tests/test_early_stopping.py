@@ -64,7 +64,7 @@ def test_a_bracket_is_drawn_from_the_given_generator_and_longer_ladders_more_oft
     assert again == [rule.bracket(np.random.default_rng(seed)) for seed in range(300)]
     counts = Counter(again)
     assert counts[0] > counts[1] > counts[2] > 0
-    with pytest.raises(InputError, match="brackets=5"):
+    with pytest.raises(InputError, match="brackets: 5"):
         Asha(1, 27, brackets=5)
 
 

@@ -168,7 +168,7 @@ def test_enqueued_points_of_a_grid_are_not_tried_twice(sqlite_url: str) -> None:
     [
         ({"y": 1}, "enqueue.0.y: unknown parameter"),
         ({"x": 3.0}, "enqueue.0.x: is never 3.0 in this space; it may be 0…1"),
-        ({"kind": "c"}, "enqueue.0.kind: is never 'c' in this space; it may be 'a', 'b', None"),
+        ({"kind": "c"}, "enqueue.0.kind: is never 'c' in this space; it may be 'a', 'b', null"),
         ({"kind": "b", "depth": 2}, "enqueue.0.depth: is not in force here"),
         ({"kind": "a", "depth": 2.5}, "enqueue.0.depth: is never 2.5"),
     ],
@@ -200,7 +200,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("tests.own_sampler:Nothing", "has no 'Nothing'"),
         (
             "tests.own_sampler:NoSampler",
-            "space.yaml:14: sampler.name: 'tests.own_sampler:NoSampler' makes a NoSampler, not an optuna.samplers.BaseSampler",
+            "space.yaml:23: sampler.name: 'tests.own_sampler:NoSampler' makes a NoSampler, not an optuna.samplers.BaseSampler",
         ),
         ("tests.own_sampler:NoSeed", "tests.own_sampler:NoSeed(seed=…) raised TypeError"),
     ],

@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 from tests.studies import make_space
 from tuner.distributions import Categorical, Fixed, Number, Parameter, active_parameters, parse_space
 from tuner.errors import InputError
+from tuner.rungs import rule_of
 from tuner.search_space import check_search_space, load_search_space
 from tuner.yaml_source import parse_yaml
 
@@ -74,8 +76,8 @@ def test_numbers_without_a_point_and_words_of_yaml_1_1_are_read_as_they_look() -
         (("low: 0.0, high: 1.0", "low: 0.0, high: .inf"), "space.yaml:7: space.x.high: inf is not a finite number"),
         (("[a, b]", "[]"), "space.yaml:8: space.kind: [] is no choice"),
         (("[a, b]", "[a, a]"), "space.yaml:8: space.kind.1: 'a' stands in the list twice"),
-        (("[a, b]", "[1, true]"), "space.yaml:8: space.kind.1: True stands in the list twice (1 and true count as equal)"),
-        (("high: 1.0}", "high: 1.0, when: {1: [a]}}"), "space.yaml:7: space.x.when: 1 is no parameter's name"),
+        (("[a, b]", "[1, true]"), "space.yaml:8: space.kind.1: true stands in the list twice (1 and true count as equal)"),
+        (("high: 1.0}", "high: 1.0, when: {1: [a]}}"), "space.yaml:7: space.x.when.1: a key must be text, not 1; write it in quotes"),
         (("high: 1.0", "high: 1" + "0" * 400), "space.yaml:7: space.x.high: 1000"),
         (("study: s", "study: \x07"), "space.yaml: this is not YAML"),
         (("[a, b]", "[a, [b]]"), "space.yaml:8: space.kind.1: ['b'] is not a single value"),
@@ -93,6 +95,39 @@ def test_numbers_without_a_point_and_words_of_yaml_1_1_are_read_as_they_look() -
         (("study: s", "study: s\nstudy: t"), "space.yaml:2: study: is written twice (first in line 1)"),
         (("study: s", "study: [s"), "space.yaml:2: this is not YAML"),
         (("sampler", "sampler"), None),
+        (("study: s", "study: 007"), "space.yaml:1: study: 7 is not text; write it in quotes"),
+        (("study: s", "study:"), "space.yaml:1: study: null is not text"),
+        (("study: s", "study: ' s'"), "space.yaml:1: study: ' s' begins or ends with a blank; remove it"),
+        (("study: s", "study: ' '"), "space.yaml:1: study: ' ' is no name; write one"),
+        (("study: s", 'study: "a\\tb"'), r"space.yaml:1: study: 'a\tb' holds a character that cannot be printed"),
+        (("study: s", 'study: "a\\0b"'), r"space.yaml:1: study: 'a\x00b' holds a character that no database keeps"),
+        (("study: s", "study: " + "s" * 201), "space.yaml:1: study: a name of 201 characters is too long; at most 200"),
+        (("name: score", "name: " + "s" * 256), "space.yaml:2: metric.name: a name of 256 characters is too long"),
+        (("  x:", '  "x ":'), "space.yaml:7: space.x : as the name of a parameter, 'x ' begins or ends with a blank"),
+        (("goal: maximize", "goal: Maximise"), "space.yaml:2: metric.goal: 'Maximise' is not allowed; did you mean 'maximize'?"),
+        (("epochs: 9", "epoch: 9"), "space.yaml:4: settings: epochs is missing; say how many"),
+        (("epochs: 9", "epochs: 1" + "0" * 22), "space.yaml:5: settings.epochs: 10000000000000000000000 does not fit into 64 bits"),
+        (("epochs: 9", "epochs: 100001"), "space.yaml:5: settings.epochs: 100001 is not allowed; it must be a whole number from 1 to 100000"),
+        (("epochs: 9", "epochs: 9\n  deep: {a: [.nan]}"), "space.yaml:6: settings.deep.a.0: nan is not a finite number"),
+        (("epochs: 9", "epochs: 9\n  seed: -9223372036854775809"), "space.yaml:6: settings.seed: -9223372036854775809 does not fit"),
+        (("trials: 3", "trials: 1" + "0" * 18), "space.yaml:9: budget.trials: 1000000000000000000 is not allowed; it must be at most 10000000"),
+        (("trials: 3", "hours: .inf"), "space.yaml:9: budget.hours: inf is not a finite number"),
+        (("trials: 3", "hours: .nan"), "space.yaml:9: budget.hours: nan is not a finite number"),
+        (("budget:", "concurrency: 10001\nbudget:"), "space.yaml:9: concurrency: 10001 is not allowed; use at most 10000 or 'auto'"),
+        (("budget:", "concurrency: atuo\nbudget:"), "space.yaml:9: concurrency: 'atuo' is not allowed; did you mean 'auto'?"),
+        (("budget:", "resources: {cpus: 10001}\nbudget:"), "space.yaml:9: resources.cpus: 10001 is not allowed"),
+        (("budget:", "sampler: {seed: 9223372036854775808}\nbudget:"), "space.yaml:9: sampler.seed: 9223372036854775808 does not fit"),
+        (("budget:", "sampler: tpee\nbudget:"), "space.yaml:9: sampler.name: 'tpee' is not allowed; did you mean 'tpe'?"),
+        (("budget:", "early_stopping: {reduction_factor: 1001}\nbudget:"), "space.yaml:9: early_stopping.reduction_factor: 1001 is"),
+        (("low: 0.0, high: 1.0", "low: -1e308, high: 1e308"), "space.yaml:7: space.x: the range from low=-1e+308 to high=1e+308 is too wide"),
+        (("low: 0.0, high: 1.0", "low: 1e-320, high: 1.0, scale: log"), "space.yaml:7: space.x: low=9.99989e-321 is too near to 0"),
+        (("low: 0.0, high: 1.0", "low: 0, high: 9007199254740993"), "space.yaml:7: space.x: whole numbers beyond 9007199254740992"),
+        (("low: 0.0, high: 1.0", "low: 0.0, high: 1.0, step: 1e-16"), "space.yaml:7: space.x.step: 1e-16 makes more than 9007199254740992 values"),
+        (("low: 0.0, high: 1.0", "low: 0.0, high: 1.0, step: 0.3"), "space.yaml:7: space.x.step: 0.3 does not divide the range from 0 to 1; its last value would be 0.9, so write high: 0.9"),
+        (("low: 0.0, high: 1.0", "low: 0.0, high: 1.0, scale: logg"), "space.yaml:7: space.x.scale: 'logg' is not allowed; did you mean 'log'?"),
+        (("high: 1.0}", "high: 1.0, when: {}}"), "space.yaml:7: space.x.when: {} is no condition; write when: {parameter: [values]}"),
+        (("high: 1.0}", "high: 1.0, when: {kind: []}}"), "space.yaml:7: space.x.when.kind: [] holds no value, so the condition would never hold"),
+        (("high: 1.0}", "high: 1.0, when: {kind: [[a]]}}"), "space.yaml:7: space.x.when.kind.0: ['a'] is not a single value"),
     ],
 )  # fmt: skip
 def test_an_error_names_file_line_key_what_was_found_and_what_is_allowed(
@@ -112,7 +147,7 @@ def test_an_error_names_file_line_key_what_was_found_and_what_is_allowed(
         ("settings.epochs=none", "--set: settings.epochs: 'none' is not allowed"),
         ("study.name=x", "--set: study.name: 'study' holds 's'"),
         ("bugdet.trials=3", "--set: bugdet: unknown key; did you mean 'budget'?"),
-        ("space.x=[1, ", "--set: space.x: '[1, ' is not a YAML value"),
+        ("space.x=[1, ", "--set: space.x: '[1, ' is not a value (this is not YAML: expected the node"),
     ],
 )
 def test_an_error_in_an_override_names_it(override: str, message: str) -> None:
@@ -189,3 +224,78 @@ def test_what_the_trainer_does_not_know_is_refused_before_anything_starts(overri
     with pytest.raises(InputError) as caught:
         check_values(load_search_space(path, (override,)))
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("range_", [(0.0, 0.5, 0.1), (0.1, 0.7, 0.2), (1e-3, 7e-3, 1e-3), (0, 9, 3), (-0.3, 0.3, 0.1)])
+def test_a_step_divides_as_it_is_written_and_not_as_floats_do(range_: tuple[float, float, float]) -> None:
+    low, high, step = range_
+    parse_space({"x": {"low": low, "high": high, "step": step}})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "f: is empty; a search space is a mapping"),
+        ("# only words", "f: is empty; a search space is a mapping"),
+        ("[1]", "f: is [1]; a search space is a mapping"),
+        ("a: &a [*a]", "f:1: an alias (*) stands inside what it repeats, which has no end"),
+        ("[" * 1000, "f:1: is nested deeper than 30 levels"),
+        ("a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+            f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n" for old, new in itertools.pairwise("abcdefghi")),
+         "f:4: holds more than 10000 values, aliases (*) counted out"),
+        ("{a: !!timestamp 2001-01-01}", "f:1: this is not YAML: could not determine a constructor for the tag"),
+        ("{a: !!int x}", "f:1: this is not YAML: 'x' is no whole number"),
+        ("a: 1" + "0" * 5000, "f:1: this is not YAML: a number of 5001 digits"),
+        ("'\x07\n'", "f: this is not YAML"),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_no_search_space_is_refused_at_once(text: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_yaml(text, "f")
+    assert str(caught.value).startswith(message)
+
+
+def test_an_alias_repeats_what_it_names() -> None:
+    assert parse_yaml("{a: &x [1, 2], b: *x, c: {<<: {d: 1}, e: 2}}", "f").values == {
+        "a": [1, 2],
+        "b": [1, 2],
+        "c": {"d": 1, "e": 2},
+    }
+
+
+def test_a_number_given_where_text_belongs_says_how_to_quote_it() -> None:
+    assert problem(GOOD, "study=007") == """--set: study: 7 is not text; write it in quotes: --set 'study="007"'"""
+    assert check_search_space(parse_yaml(GOOD, "f").with_overrides(['study="007"'])).study == "007"
+
+
+def test_a_name_alone_stands_for_the_mapping() -> None:
+    space = check_search_space(parse_yaml(GOOD, "f").with_overrides(["sampler=random", "early_stopping=none"]))
+    assert (space.sampler.name, space.early_stopping.name) == ("random", "none")
+
+
+def test_rungs_above_the_epochs_are_refused_by_who_compares_trials_and_not_by_who_trains_one() -> None:
+    space = make_space(early_stopping={"min_epochs": 10})
+    with pytest.raises(InputError, match=r"space.yaml:\d+: early_stopping.min_epochs: 10 is not within the 9 epochs"):
+        rule_of(space)
+    one = make_space(early_stopping={"min_epochs": 10}, space={"x": 0.5})
+    assert one.fixed_configuration() == {"epochs": 9, "x": 0.5}
+
+
+def test_a_file_that_never_ends_or_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "latin").write_bytes(b"study: \xff")
+    (tmp_path / "long").write_text("# " + "x" * 1_000_000)
+    for path, message in [
+        (tmp_path / "latin", "is not text in UTF-8"),
+        (tmp_path / "long", "is longer than 1000000 characters"),
+        (tmp_path, "cannot be read"),
+        (Path("/dev/zero"), "is longer than"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            load_search_space(path)
+
+
+def test_a_message_is_one_line_without_control_characters_and_passwords() -> None:
+    message = str(InputError("a\nb\x1b[31m postgresql://me:s3cret@host/db?password=s3cret " + "x" * 1000 + " do this"))
+    assert message.startswith(r"a b\x1b[31m postgresql://me:***@host/db?password=***")
+    assert message.endswith("x do this")
+    assert len(message) <= 500

@@ -471,7 +471,7 @@ def test_what_a_later_version_adds_to_the_file_does_not_make_an_older_study_anot
     engine = open_existing(sqlite_url).engine
     with engine.begin() as connection:
         (content,) = connection.execute(sa.select(TABLES["tuner_space"].c.content)).scalars()
-        del content["enqueue"], content["early_stopping"]["min_trials"]
+        del content["enqueue"], content["early_stopping"]["brackets"]
         connection.execute(sa.update(TABLES["tuner_space"]).values(content=content))
     engine.dispose()
     simulate(make_space(budget={"trials": 2}), sqlite_url)

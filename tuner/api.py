@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from storage.reading import StudyReader, StudyView
+from tuner.errors import InputError
 
 DEFAULT_STORAGE = "sqlite:///tuner.db"
 
@@ -35,5 +36,10 @@ def open_study(storage: str | None, name: str) -> StudyView:
 
 
 def storage_url(given: str | None) -> str:
-    """The database to use: what is given, else TUNER_STORAGE, else a SQLite file in the working folder."""
+    """The database to use: what is given, else TUNER_STORAGE, else a SQLite file in the working folder.
+
+    Raises: InputError: an empty URL is given, which says neither which database nor that none is meant.
+    """
+    if given is not None and not given.strip():
+        raise InputError(f"storage: {given!r} is no database URL; write {DEFAULT_STORAGE}, or leave --storage out")
     return given or os.environ.get("TUNER_STORAGE") or DEFAULT_STORAGE

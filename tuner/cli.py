@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tuner import __version__
-from tuner.errors import InputError, TrainingError, TunerError
+from tuner.errors import InputError, TrainingError, TunerError, plain_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from storage.reading import StudyReader
     from tuner.search_space import SearchSpace
 
-BAD_INPUT, NOTHING_FINISHED, INTERNAL_ERROR, DATABASE_AWAY = 2, 1, 70, 75
+BAD_INPUT, NOTHING_FINISHED, INTERNAL_ERROR, DATABASE_AWAY, INTERRUPTED = 2, 1, 70, 75, 130
 
 app = typer.Typer(
     add_completion=False,
@@ -48,8 +48,8 @@ def launch(
     space: SpaceFile,
     overrides: Overrides = [],
     storage: StorageUrl = None,
-    trials: Annotated[int | None, typer.Option(help="Short for --set budget.trials=N.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Short for --set concurrency=N.")] = None,
+    trials: Annotated[str | None, typer.Option(metavar="N", help="Short for --set budget.trials=N.")] = None,
+    concurrency: Annotated[str | None, typer.Option(metavar="N", help="Short for --set concurrency=N.")] = None,
 ) -> None:
     """Start the study of a search space file, or go on with it."""
     short = {"budget.trials": trials, "concurrency": concurrency}
@@ -179,7 +179,7 @@ def validate(space: SpaceFile, overrides: Overrides = []) -> None:
     names = ", ".join(parameter.name for parameter in checked.parameters)
     print(
         f"{space}: right. Study {checked.study}: {checked.metric.goal} {checked.metric.name} over {names or 'no parameter'}, "
-        f"{checked.epochs} epochs a trial."
+        f"{checked.epochs} epochs a trial. Data, machine and database were not looked at."
     )
     for line in rung_lines(checked):
         print(line)
@@ -188,12 +188,14 @@ def validate(space: SpaceFile, overrides: Overrides = []) -> None:
 def main() -> None:
     """Run a command; every error becomes one line and an exit code."""
     try:
-        app()
+        code = app(prog_name="tuner", standalone_mode=False)  # it raises what it would else draw a box around
     except TunerError as error:
         codes = {InputError: BAD_INPUT, TrainingError: NOTHING_FINISHED}
         _stop(
             next((code for kind, code in codes.items() if isinstance(error, kind)), INTERNAL_ERROR), f"error: {error}"
         )
+    except typer.Abort:
+        _stop(INTERRUPTED, "error: nothing was done: the question was not answered")
     except Exception as error:
         _stop(*_explain(error))
     except BaseException as ending:  # an interrupted launch; anything else is Python's way to end
@@ -203,20 +205,27 @@ def main() -> None:
         from tuner.interrupts import GO_ON
 
         _stop(code, GO_ON)
+    else:
+        sys.exit(code or 0)
 
 
 def _explain(error: Exception) -> tuple[int, str]:
+    if hasattr(error, "format_message"):  # a complaint of typer, whichever click it brings along
+        from tuner.usage import usage_error
+
+        return BAD_INPUT, usage_error(error)
     if "storage.errors" in sys.modules:  # else it cannot be one of them
         from storage.errors import DatabaseAwayError, StorageError
 
         if isinstance(error, StorageError):
-            return DATABASE_AWAY if isinstance(error, DatabaseAwayError) else BAD_INPUT, f"error: {error}"
+            return DATABASE_AWAY if isinstance(error, DatabaseAwayError) else BAD_INPUT, plain_line(f"error: {error}")
     traceback.print_exc()
     return INTERNAL_ERROR, "error: internal, see the traceback above; nothing that was recorded is lost"
 
 
 def _stop(code: int, message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    if message:
+        print(message, file=sys.stderr, flush=True)
     sys.exit(code)
 
 

@@ -3,12 +3,15 @@
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from tuner.errors import SettingError
-from tuner.plain_words import unknown_key
+from tuner.plain_words import did_you_mean, listed, not_allowed, shown, unknown_key
 
 _LARGEST = sys.float_info.max
+_SMALLEST = sys.float_info.min  # below it numbers lose digits, and a logarithm of them its meaning
+_MOST_VALUES = 2**53  # whole numbers up to it are exact as floats, which samplers draw
 Scalar = None | bool | int | float | str
 
 
@@ -128,7 +131,7 @@ def _parse_parameter(name: str, entry: Any) -> Parameter:
     if not isinstance(entry, Mapping):
         return Parameter(name, Fixed(_scalar(name, entry)))
     rest = {key: value for key, value in entry.items() if key != "when"}
-    when = _parse_condition(f"{name}.when", entry.get("when", {}))
+    when = _parse_condition(f"{name}.when", entry["when"]) if "when" in entry else ()
     if "choices" in rest:
         _refuse_unknown(name, rest, {"choices"})
         return Parameter(name, _categorical(f"{name}.choices", rest["choices"]), when)
@@ -148,60 +151,99 @@ def _number(name: str, entry: Mapping[str, Any]) -> Number:
     low, high, step = (_finite(f"{name}.{key}", entry.get(key)) for key in ("low", "high", "step"))
     assert low is not None and high is not None
     scale, kind = entry.get("scale", "linear"), entry.get("type")
-    if scale not in ("linear", "log"):
-        raise SettingError(f"{name}.scale", f"{scale!r} is not allowed; use linear or log")
-    if kind not in (None, "integer", "float"):
-        raise SettingError(f"{name}.type", f"{kind!r} is not allowed; use integer or float")
+    for key, value, names in (("scale", scale, ("linear", "log")), ("type", kind, ("integer", "float"))):
+        if value not in names and not (key == "type" and value is None):
+            raise SettingError(f"{name}.{key}", not_allowed(value, " or ".join(names), names))
     whole = all(isinstance(value, int) for value in (low, high, step) if value is not None)
     if kind == "integer" and not whole:
-        raise SettingError(name, f"an integer range needs whole numbers, not low={low:g}, high={high:g}")
-    integer = kind == "integer" or (kind is None and whole)
+        raise SettingError(name, f"an integer range needs whole numbers, not low={low}, high={high}")
+    number = Number(low, high, kind == "integer" or (kind is None and whole), scale == "log", step)
+    _check_range(name, number)
+    return number
+
+
+def _check_range(name: str, number: Number) -> None:
+    low, high, step = number.low, number.high, number.step
     if low > high:
         raise SettingError(name, f"low={low:g} is above high={high:g}; swap them")
-    if scale == "log" and low <= 0:
+    if high - low > _LARGEST:
+        raise SettingError(name, f"the range from low={low:g} to high={high:g} is too wide to be drawn from; narrow it")
+    if number.log and low <= 0:
         raise SettingError(name, f"low={low:g} has no logarithm; it must be above 0 for scale: log")
-    if scale == "log" and step is not None and not (integer and step == 1):
+    if number.log and low < _SMALLEST:
+        raise SettingError(name, f"low={low:g} is too near to 0 for scale: log; use {_SMALLEST:.2g} or more")
+    if number.integer and max(abs(low), abs(high)) > _MOST_VALUES:
+        raise SettingError(
+            name, f"whole numbers beyond {_MOST_VALUES} cannot be told apart; narrow low={low}, high={high}"
+        )
+    if step is not None:
+        _check_step(name, number, step)
+
+
+def _check_step(name: str, number: Number, step: float) -> None:
+    low, high = number.low, number.high
+    if number.log and not (number.integer and step == 1):
         raise SettingError(name, "a step and scale: log do not go together; leave one out")
-    if step is not None and not 0 < step <= max(high - low, 0.0):
+    if not 0 < step <= high - low:
         raise SettingError(
             f"{name}.step", f"{step:g} is not allowed; it must be above 0 and at most high - low = {high - low:g}"
         )
-    return Number(low, high, integer, scale == "log", step)
+    if (high - low) / step > _MOST_VALUES:
+        raise SettingError(
+            f"{name}.step", f"{step:g} makes more than {_MOST_VALUES} values; enlarge it, or leave it out"
+        )
+    # in decimals, as written: in floats 0.1 does not divide 0.5. Optuna counts so too, and would lower `high` by itself
+    exact_low, exact_high, exact_step = (Decimal(str(value)) for value in (low, high, step))
+    rest = (exact_high - exact_low) % exact_step
+    if rest:
+        last = float(exact_high - rest)
+        raise SettingError(
+            f"{name}.step",
+            f"{step:g} does not divide the range from {low:g} to {high:g}; its last value would be {last:g}, so write "
+            f"high: {last:g}",
+        )
 
 
 def _categorical(name: str, entry: Any) -> Categorical:
     if not isinstance(entry, list) or not entry:
-        raise SettingError(name, f"{entry!r} is no choice; write a list of at least one value: [a, b, …]")
+        raise SettingError(name, f"{shown(entry)} is no choice; write a list of at least one value: [a, b, …]")
     choices = tuple(_scalar(f"{name}.{index}", value) for index, value in enumerate(entry))
     for index, value in enumerate(choices):
         if value in choices[:index]:  # Optuna keeps a choice's place in the list, so 1 and true would be one
             raise SettingError(
-                f"{name}.{index}", f"{value!r} stands in the list twice (1 and true count as equal); keep one"
+                f"{name}.{index}", f"{shown(value)} stands in the list twice (1 and true count as equal); keep one"
             )
     return Categorical(choices)
 
 
 def _parse_condition(name: str, entry: Any) -> tuple[tuple[str, tuple[Scalar, ...]], ...]:
-    if not isinstance(entry, Mapping):
-        raise SettingError(name, f"{entry!r} is no condition; write when: {{parameter: [values]}}")
-    for parent in entry:
-        if not isinstance(parent, str):
-            raise SettingError(name, f"{parent!r} is no parameter's name; write when: {{parameter: [values]}}")
-    return tuple((parent, tuple(values) if isinstance(values, list) else (values,)) for parent, values in entry.items())
+    if not isinstance(entry, Mapping) or not entry:
+        raise SettingError(
+            name, f"{shown(entry)} is no condition; write when: {{parameter: [values]}}, or leave it out"
+        )
+    return tuple((parent, _parse_values(f"{name}.{parent}", values)) for parent, values in entry.items())
+
+
+def _parse_values(name: str, values: Any) -> tuple[Scalar, ...]:
+    if values == []:
+        raise SettingError(name, "[] holds no value, so the condition would never hold; write at least one")
+    if isinstance(values, list):
+        return tuple(_scalar(f"{name}.{index}", value) for index, value in enumerate(values))
+    return (_scalar(name, values),)
 
 
 def _check_condition(name: str, parent: str, values: tuple[Scalar, ...], parsed: Mapping[str, Parameter]) -> None:
     key = f"{name}.when.{parent}"
     if parent not in parsed:
         raise SettingError(
-            key, "names no parameter of this space: " + unknown_key(parent, parsed).replace("key", "parameter")
+            key, f"names no parameter of this space{did_you_mean(parent, parsed)} (there are: {listed(parsed)})"
         )
     distribution = parsed[parent].distribution
     if isinstance(distribution, Fixed):
         return  # one configuration of a larger space: the other values are still meant
     for value in values:
         if not _may_be(distribution, value):
-            raise SettingError(key, f"{parent} is never {value!r}; it may be {_allowed(distribution)}")
+            raise SettingError(key, f"{parent} is never {shown(value)}; it may be {_allowed(distribution)}")
 
 
 def _may_be(distribution: Distribution, value: Scalar) -> bool:
@@ -221,8 +263,9 @@ def _parents_first(parsed: Mapping[str, Parameter]) -> tuple[Parameter, ...]:
     while waiting:
         ready = [p for p in waiting.values() if all(parent in ordered for parent, _ in p.when)]
         if not ready:
-            names = ", ".join(waiting)
-            raise SettingError(f"{next(iter(waiting))}.when", f"the conditions of {names} go in a circle; remove one")
+            raise SettingError(
+                f"{next(iter(waiting))}.when", f"the conditions of {listed(waiting)} go in a circle; remove one"
+            )
         for parameter in ready:
             ordered[parameter.name] = waiting.pop(parameter.name)
     return tuple(ordered.values())
@@ -238,14 +281,14 @@ def _finite(name: str, value: Any) -> float | None:
     if value is None and name.endswith(".step"):
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST <= value <= _LARGEST:
-        raise SettingError(name, f"{value!r} is not a finite number")
+        raise SettingError(name, f"{shown(value)} is not a finite number")
     return value
 
 
 def _scalar(name: str, value: Any) -> Scalar:
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise SettingError(name, f"{value!r} is not a single value; a choice is a number, text, true, false or null")
+    raise SettingError(name, f"{shown(value)} is not a single value; a choice is a number, text, true, false or null")
 
 
 def _contains(values: Iterable[Scalar], value: Any) -> bool:
@@ -257,4 +300,4 @@ def _allowed(distribution: Distribution) -> str:
     if isinstance(distribution, Number):
         steps = f" in steps of {distribution.step:g}" if distribution.step else ""
         return f"{distribution.low:g}…{distribution.high:g}{steps}"
-    return ", ".join(repr(value) for value in distribution.probes())
+    return listed(map(shown, distribution.probes()))

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from tuner.errors import InputError
+from tuner.errors import SettingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,16 @@ def rung_levels(min_epochs: int, max_epochs: int, eta: int = 3) -> tuple[int, ..
         max_epochs: largest fidelity a trial may reach, in epochs.
         eta: reduction factor, >= 2; about one trial in eta goes on.
     Returns: levels in epochs, strictly increasing, shape (n_rungs,), n_rungs >= 1.
-    Raises: InputError: the range is empty, or eta cannot reduce.
+    Raises: SettingError: the range is empty, or eta cannot reduce.
     Source: Li et al. 2020 (ASHA), arXiv:1810.05934, Algorithm 2.
     """
     if not 1 <= min_epochs <= max_epochs:
-        raise InputError(f"min_epochs={min_epochs} must be 1..max_epochs={max_epochs}; lower it or raise max_epochs")
+        raise SettingError(
+            "min_epochs",
+            f"{min_epochs} is not within the {max_epochs} epochs of a trial; write 1 to {max_epochs}, or auto",
+        )
     if eta < 2:
-        raise InputError(f"eta={eta} keeps every trial; use 2 or more (3 is usual)")
+        raise SettingError("reduction_factor", f"{eta} keeps every trial; use 2 or more (3 is usual)")
     levels = [min_epochs]  # multiplied, not int(log(...)): log(243)/log(3) is 4.999... and would lose a rung
     while levels[-1] * eta <= max_epochs:
         levels.append(levels[-1] * eta)
@@ -85,8 +88,8 @@ class Asha:
     def __init__(self, min_epochs: int, max_epochs: int, reduction_factor: int = 3, brackets: int = 1) -> None:
         levels = rung_levels(min_epochs, max_epochs, reduction_factor)
         if not 1 <= brackets <= len(levels):
-            raise InputError(
-                f"early_stopping: brackets={brackets} must be 1..{len(levels)}: there are {len(levels)} rungs"
+            raise SettingError(
+                "brackets", f"{brackets} is not allowed; there are {len(levels)} rungs, so use 1 to {len(levels)}"
             )
         self._ladders = tuple(levels[s:] for s in range(brackets))
         self._max_epochs = max_epochs
@@ -209,7 +212,7 @@ def make_rule(
 ) -> EarlyStoppingRule:
     """The rule of this name. `min_epochs="auto"` is a tenth of the epochs, at least 1.
 
-    Raises: InputError: numbers that make no ladder.
+    Raises: SettingError: numbers that make no ladder.
     """
     first = max(1, max_epochs // 10) if min_epochs == "auto" else int(min_epochs)
     match name:

@@ -1,10 +1,14 @@
-"""What pydantic found wrong, in one plain sentence: what was found, what is allowed."""
+"""What is wrong with a value, in one plain sentence: what was found, what is allowed, which was probably meant."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+IN_QUOTES = "write it in quotes"  # the end of a sentence; whoever knows the option it came from adds how
+_MOST_NAMES = 30
 
 _TYPES = {
     "int_type": "a whole number",
@@ -12,6 +16,7 @@ _TYPES = {
     "int_parsing": "a whole number",
     "float_type": "a number",
     "float_parsing": "a number",
+    "finite_number": "a finite number",
     "string_type": "text",
     "bool_type": "true or false",
     "dict_type": "a mapping (key: value)",
@@ -25,8 +30,6 @@ _BOUNDS = {
     "less_than": ("lt", "below"),
     "less_than_equal": ("le", "at most"),
 }
-
-
 _FORMS = {"constrained-int", "constrained-float", "int", "float", "literal['auto']"}
 
 
@@ -39,25 +42,26 @@ def first_problem(error: ValidationError, model: type[BaseModel]) -> tuple[tuple
     path = _keys(problems[0])
     alternatives = [problem for problem in problems if _keys(problem) == path]
     if len(alternatives) > 1:  # one for each form that the value may have
+        found = alternatives[0]["input"]
         allowed = " or ".join(_allowed(problem) for problem in alternatives)
-        return path, f"{_show(alternatives[0]['input'])} is not allowed; use {allowed}"
+        return path, not_allowed(found, allowed, [name for problem in alternatives for name in _names(problem)])
     return path, _sentence(problems[0], path, model)
 
 
 def _sentence(problem: Any, path: tuple[str, ...], model: type[BaseModel]) -> str:
-    kind, found = problem["type"], _show(problem.get("input"))
+    kind, found = problem["type"], problem.get("input")
     if kind == "extra_forbidden":
         return unknown_key(path[-1], _keys_at(model, path[:-1]))
     if kind == "missing":
         return "is missing; write it"
-    if kind == "model_type" and isinstance(problem["input"], str):
-        return f"{found} is not {_TYPES[kind]}; write {{name: {problem['input']}}}"
+    if kind == "string_type" and isinstance(found, bool | int | float):
+        return f"{shown(found)} is not text; {IN_QUOTES}"
     if kind in _TYPES:
-        return f"{found} is not {_TYPES[kind]}"
+        return f"{shown(found)} is not {_TYPES[kind]}"
     if kind in _BOUNDS:
-        return f"{found} is not allowed; it must be {_allowed(problem)}"
+        return f"{shown(found)} is not allowed; it must be {_allowed(problem)}"
     if kind == "literal_error":
-        return f"{found} is not allowed; use {_allowed(problem)}"
+        return not_allowed(found, _allowed(problem), _names(problem))
     return str(problem["msg"]).removeprefix("Value error, ")
 
 
@@ -65,8 +69,17 @@ def _allowed(problem: Any) -> str:
     kind, context = problem["type"], problem.get("ctx", {})
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return f"{words} {context[key]:g}"
+        return f"{words} {_number(context[key])}"
     return str(_TYPES.get(kind) or context.get("expected") or problem["msg"])
+
+
+def _number(value: Any) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
+
+
+def _names(problem: Any) -> list[str]:
+    """The words of which a value may be one."""
+    return re.findall(r"'([^']*)'", problem["ctx"]["expected"]) if problem["type"] == "literal_error" else []
 
 
 def _keys(problem: Any) -> tuple[str, ...]:
@@ -78,17 +91,46 @@ def _keys(problem: Any) -> tuple[str, ...]:
 def unknown_key(key: str, allowed: Iterable[str]) -> str:
     """The sentence about a key nobody knows, with the nearest right one when there is one."""
     names = sorted(allowed)
-    near = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown key{hint} (allowed here: {', '.join(names)})"
+    return f"unknown key{did_you_mean(key, names)} (allowed here: {listed(names)})"
 
 
-def unknown_value(value: str, allowed: Iterable[str]) -> str:
-    """The sentence about a name nobody knows, with the nearest right one when there is one."""
-    names = list(allowed)
-    near = difflib.get_close_matches(value, names, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{_show(value)} is not allowed; {hint}use one of {', '.join(names)}"
+def not_allowed(found: Any, allowed: str, names: Iterable[str]) -> str:
+    """The sentence about a value that is none of those allowed, with the nearest of `names` when there is one."""
+    return f"{shown(found)} is not allowed{did_you_mean(found, names)}; use {allowed}"
+
+
+def did_you_mean(found: Any, names: Iterable[str]) -> str:
+    """`; did you mean 'NAME'?`, or nothing when no name is near."""
+    by_lower = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(found.lower()[:200], by_lower, n=1, cutoff=0.6) if isinstance(found, str) else []
+    return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
+
+
+def name_problem(text: str, longest: int) -> str | None:
+    """What keeps a text from being a name in every database and on every terminal; None when nothing does."""
+    if not text.strip():
+        return f"{shown(text)} is no name; write one"
+    if not text.isprintable():
+        return f"{shown(text)} holds a character that cannot be printed; remove it"
+    if text != text.strip():
+        return f"{shown(text)} begins or ends with a blank; remove it"
+    if len(text) > longest:
+        return f"a name of {len(text)} characters is too long; at most {longest} are kept"
+    return None
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names one after another, not too many of them, none too long."""
+    texts = [name if len(name) <= 60 else f"{name[:59]}…" for name in names]
+    return ", ".join(texts if len(texts) <= _MOST_NAMES else [*texts[:_MOST_NAMES], f"… {len(texts)} in all"])
+
+
+def shown(value: Any) -> str:
+    """A value as a YAML file has it, short enough for a line."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = repr(value[:100] if isinstance(value, str) else value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _keys_at(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
@@ -99,8 +141,3 @@ def _keys_at(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
             return []
         fields = inner.model_fields
     return list(fields)
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -88,7 +88,7 @@ def foreign_study(name: str) -> str:
 def _with_defaults(content: dict[str, Any]) -> dict[str, Any]:
     """A recorded file with what later versions of the product added; one that they refuse stays as it is."""
     try:
-        return check_search_space(YamlSource("the study's recorded file", content, {})).as_json()
+        return check_search_space(YamlSource("the study's recorded file", content, {}, {})).as_json()
     except InputError:
         return content
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from tuner.early_stopping import EarlyStoppingRule, expected_rungs, make_rule
+from tuner.errors import SettingError
 from tuner.search_space import SearchSpace
+from tuner.yaml_source import locate
 
 _TRIALS_WITHOUT_A_LIMIT = 100
 
@@ -11,17 +13,20 @@ _TRIALS_WITHOUT_A_LIMIT = 100
 def rule_of(space: SearchSpace) -> EarlyStoppingRule:
     """The rule of a search space.
 
-    Raises: InputError: its numbers make no ladder of rungs.
+    Raises: InputError: its numbers make no ladder of rungs; file, line and key.
     """
     stopping = space.early_stopping
-    return make_rule(
-        stopping.name,
-        stopping.min_epochs,
-        space.epochs,
-        reduction_factor=stopping.reduction_factor,
-        brackets=stopping.brackets,
-        min_trials=stopping.min_trials,
-    )
+    try:
+        return make_rule(
+            stopping.name,
+            stopping.min_epochs,
+            space.epochs,
+            reduction_factor=stopping.reduction_factor,
+            brackets=stopping.brackets,
+            min_trials=stopping.min_trials,
+        )
+    except SettingError as error:
+        raise locate(space.source, error, ("early_stopping",)) from error
 
 
 def rung_lines(space: SearchSpace) -> Iterator[str]:

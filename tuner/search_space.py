@@ -9,36 +9,50 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tuner.distributions import Fixed, Parameter, active_parameters, check_given, parse_space
 from tuner.errors import SettingError
-from tuner.plain_words import first_problem, unknown_value
+from tuner.plain_words import first_problem, name_problem, not_allowed, shown
 from tuner.yaml_source import YamlSource, locate, read_yaml
 
 SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp", "qmc")
-RULES = ("asha", "median", "none")
+LONGEST_STUDY_NAME, LONGEST_METRIC_NAME, LONGEST_PARAMETER_NAME = 200, 255, 255  # characters; databases keep 255
+MOST_EPOCHS = 100_000
 _KEYS_OF_RULE = {
-    "asha": {"name", "min_epochs", "reduction_factor", "brackets"},
-    "median": {"name", "min_epochs", "min_trials"},
-    "none": {"name"},
+    "asha": ("name", "min_epochs", "reduction_factor", "brackets"),
+    "median": ("name", "min_epochs", "min_trials"),
+    "none": ("name",),
 }
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _name(longest: int) -> AfterValidator:
+    def check(text: str) -> str:
+        problem = name_problem(text, longest)
+        if problem:
+            raise ValueError(problem)
+        return text
+
+    return AfterValidator(check)
+
+
+_NAME_ALONE = BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
 
 
 def _known_sampler(name: str) -> str:
     if name not in SAMPLERS and ":" not in name:
-        raise ValueError(f"{unknown_value(name, SAMPLERS)}, or package.module:Class for one of your own")
+        raise ValueError(not_allowed(name, f"{', '.join(SAMPLERS)} or package.module:Class", SAMPLERS))
     return name
 
 
 class Metric(_Strict):
     """The one figure the search makes better; a trial's value is that of its best epoch."""
 
-    name: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, _name(LONGEST_METRIC_NAME)]
     goal: Literal["maximize", "minimize"]
 
 
@@ -46,7 +60,7 @@ class Sampler(_Strict):
     """Who proposes configurations: one of ours by name, or `package.module:Class`, an Optuna sampler of one's own."""
 
     name: Annotated[str, AfterValidator(_known_sampler)] = "tpe"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
 class EarlyStopping(_Strict):
@@ -56,40 +70,40 @@ class EarlyStopping(_Strict):
     """
 
     name: Literal["asha", "median", "none"] = "asha"
-    min_epochs: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    reduction_factor: Annotated[int, Field(ge=2)] = 3
-    brackets: Annotated[int, Field(ge=1)] = 1
-    min_trials: Annotated[int, Field(ge=1)] = 5
+    min_epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] | Literal["auto"] = "auto"
+    reduction_factor: Annotated[int, Field(ge=2, le=1000)] = 3
+    brackets: Annotated[int, Field(ge=1, le=100)] = 1
+    min_trials: Annotated[int, Field(ge=1, le=1_000_000)] = 5
 
 
 class Budget(_Strict):
     """What all launches of the study together may spend; at least one limit."""
 
-    trials: Annotated[int, Field(ge=1)] | None = None
-    hours: Annotated[float, Field(gt=0)] | None = None
-    gpu_hours: Annotated[float, Field(gt=0)] | None = None
+    trials: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    hours: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    gpu_hours: Annotated[float, Field(gt=0, le=1_000_000_000)] | None = None
 
 
 class Resources(_Strict):
     """What one trial is given. `auto`: one GPU when there is one, one CPU; a number is a demand."""
 
-    gpus: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
-    cpus: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    gpus: Annotated[float, Field(ge=0, le=10_000)] | Literal["auto"] = "auto"
+    cpus: Annotated[int, Field(ge=1, le=10_000)] | Literal["auto"] = "auto"
 
 
 class _File(_Strict):
     """The keys of the file, top to bottom."""
 
-    study: Annotated[str, Field(min_length=1)]
+    study: Annotated[str, _name(LONGEST_STUDY_NAME)]
     metric: Metric
-    trainer: Annotated[str, Field(min_length=1)]
+    trainer: Annotated[str, _name(1000)]
     settings: dict[str, Any]
     space: dict[str, Any]
     enqueue: list[dict[str, Any]] = []
-    sampler: Sampler = Sampler()
-    early_stopping: EarlyStopping = EarlyStopping()
+    sampler: Annotated[Sampler, _NAME_ALONE] = Sampler()
+    early_stopping: Annotated[EarlyStopping, _NAME_ALONE] = EarlyStopping()
     stop_when: list[Literal["not_finite"]] = ["not_finite"]
-    concurrency: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    concurrency: Annotated[int, Field(ge=1, le=10_000)] | Literal["auto"] = "auto"
     budget: Budget = Budget()
     resources: Resources = Resources()
 
@@ -139,7 +153,9 @@ class SearchSpace:
 
     def as_json(self) -> dict[str, Any]:
         """The file as it was checked, defaults filled in: what the database keeps."""
-        return self._file.model_dump(mode="json")
+        content = self._file.model_dump(mode="json")
+        stopping = content["early_stopping"]
+        return {**content, "early_stopping": {key: stopping[key] for key in _KEYS_OF_RULE[stopping["name"]]}}
 
 
 def load_search_space(path: Path, overrides: tuple[str, ...] = ()) -> SearchSpace:
@@ -155,23 +171,26 @@ def check_search_space(source: YamlSource) -> SearchSpace:
 
     Raises: InputError: as `load_search_space`.
     """
+    source.refuse_what_no_database_keeps()
     try:
         file = _File.model_validate(source.values)
     except ValidationError as error:
         path, message = first_problem(error, _File)
         raise source.error(path, message) from error
-    epochs = file.settings.get("epochs")
-    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 1:
-        raise source.error(["settings", "epochs"], f"{epochs!r} is not allowed; it must be a whole number, at least 1")
+    if "epochs" not in file.settings:
+        raise source.error(["settings"], "epochs is missing; say how many a trial may have: epochs: N")
+    epochs = file.settings["epochs"]
+    if not isinstance(epochs, int) or isinstance(epochs, bool) or not 1 <= epochs <= MOST_EPOCHS:
+        raise source.error(
+            ["settings", "epochs"], f"{shown(epochs)} is not allowed; it must be a whole number from 1 to {MOST_EPOCHS}"
+        )
     if not file.budget.model_dump(exclude_none=True) and file.sampler.name != "grid":  # a grid ends by itself
         raise source.error(["budget"], "no limit given; write trials: N, hours: H or gpu_hours: H")
     _check_keys_of_rule(file.early_stopping, source)
-    minimum = file.early_stopping.min_epochs
-    if minimum != "auto" and minimum > epochs:
-        raise source.error(
-            ["early_stopping", "min_epochs"],
-            f"{minimum} is more than the {epochs} epochs of a trial; lower it: --set early_stopping.min_epochs=auto",
-        )
+    for name in file.space:
+        problem = name_problem(name, LONGEST_PARAMETER_NAME)
+        if problem:
+            raise source.error(["space", name], f"as the name of a parameter, {problem}")
     try:
         parameters = parse_space(file.space)
     except SettingError as error:
@@ -189,9 +208,9 @@ def check_search_space(source: YamlSource) -> SearchSpace:
 
 def _check_keys_of_rule(stopping: EarlyStopping, source: YamlSource) -> None:
     allowed = _KEYS_OF_RULE[stopping.name]
-    for key in sorted(stopping.model_fields_set - allowed):
+    for key in sorted(stopping.model_fields_set - {*allowed}):
         raise source.error(
-            ["early_stopping", key], f"rule {stopping.name} has no such key; it takes {', '.join(sorted(allowed))}"
+            ["early_stopping", key], f"rule {stopping.name} has no such key; it takes {', '.join(allowed)}"
         )
 
 

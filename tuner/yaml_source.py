@@ -1,60 +1,35 @@
-"""A YAML file as plain values, with the line of every key kept for error messages.
+"""A YAML file as plain values, with the line of every key kept for error messages, and `--set` applied."""
 
-Differs from PyYAML's own loader where that one surprises: `1e-5` is a number, `yes` and `no` are text (as in YAML 1.2), a
-key written twice is an error.
-"""
-
-import re
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tuner.errors import InputError, SettingError
+from tuner.plain_words import IN_QUOTES, shown
+from tuner.yaml_loader import DEEPEST, KeyPath, YamlTextError, load_yaml
 
-KeyPath = tuple[str, ...]
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe, with the scalars of YAML 1.2's core schema."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag.rpartition(":")[2] not in ("bool", "int", "float", "timestamp")
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?\d+$"), list("-+0123456789"))
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value))  # 010 is ten, not eight
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^(?:[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"),
-    list("-+.0123456789"),
-)
+LARGEST_FILE = 1_000_000  # characters; a search space has some thousand
+_INTEGERS = range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True, slots=True)
 class YamlSource:
-    """The values of a file and where each key stands."""
+    """The values of a file, where each key stands, and the text of every `--set` by its key."""
 
     name: str
     values: dict[str, Any]
     lines: Mapping[KeyPath, int]
-    overridden: frozenset[KeyPath] = frozenset()
+    overridden: Mapping[KeyPath, str]
 
     def error(self, path: Iterable[str], message: str) -> InputError:
         """The error about one key: file and line (or `--set`), key, and what is wrong with it."""
         path = tuple(path)
+        if message.endswith(IN_QUOTES) and path in self.overridden:
+            message += f": --set '{'.'.join(path)}=\"{self.overridden[path]}\"'"
         where = self._where(path)
-        return InputError(f"{where}: {'.'.join(path)}: {message}" if path else f"{where}: {message}")
+        return InputError(f"{where}: {_dotted(path)}: {message}" if path else f"{where}: {message}")
 
     def _where(self, path: KeyPath) -> str:
         for length in range(len(path), 0, -1):
@@ -69,24 +44,56 @@ class YamlSource:
 
         Raises: InputError: no `=`, a value that is no YAML, a path through something that is no mapping.
         """
-        values, overridden = _deep_copy(self.values), set(self.overridden)
+        values, overridden = _deep_copy(self.values), dict(self.overridden)
         for assignment in assignments:
             key, equals, text = assignment.partition("=")
             path = tuple(key.split("."))
-            if not equals or not all(path):
-                raise InputError(f"--set: {assignment!r} is not KEY=VALUE; write for example --set settings.epochs=3")
+            if not equals or not all(path) or len(path) > DEEPEST:
+                raise InputError(
+                    f"--set: {shown(assignment)} is not KEY=VALUE; write for example --set settings.epochs=3"
+                )
             try:
-                value = yaml.load(text, _Loader)
-            except yaml.YAMLError as error:
-                raise InputError(f"--set: {key}: {text!r} is not a YAML value; quote it if it is text") from error
+                value, _ = load_yaml(text)
+            except YamlTextError as error:
+                raise InputError(
+                    f"--set: {_dotted(path)}: {shown(text)} is not a value ({error.message}); quote it if it is text"
+                ) from error
             inner = values
             for step in path[:-1]:
                 inner = inner.setdefault(step, {})
                 if not isinstance(inner, dict):
-                    raise InputError(f"--set: {key}: {step!r} holds {inner!r}, which has no keys of its own")
+                    raise InputError(
+                        f"--set: {_dotted(path)}: {shown(step)} holds {shown(inner)}, which has no keys of its own"
+                    )
             inner[path[-1]] = value
-            overridden.add(path)
-        return YamlSource(self.name, values, self.lines, frozenset(overridden))
+            overridden[path] = text
+        return YamlSource(self.name, values, self.lines, overridden)
+
+    def refuse_what_no_database_keeps(self) -> None:
+        """Refuse values that would come back from a database as others, or not at all.
+
+        Raises: InputError: a key that is no text, a text with a NUL or half a character, a number beyond 64 bits, NaN, inf.
+        """
+        self._refuse_inside((), self.values)
+
+    def _refuse_inside(self, path: KeyPath, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if not isinstance(key, str):
+                    raise self.error((*path, str(key)), f"a key must be text, not {shown(key)}; {IN_QUOTES}")
+                self._refuse_inside(path, key)
+                self._refuse_inside((*path, key), inner)
+        elif isinstance(value, list):
+            for index, inner in enumerate(value):
+                self._refuse_inside((*path, str(index)), inner)
+        elif isinstance(value, str):
+            if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
+                raise self.error(path, f"{shown(value)} holds a character that no database keeps; remove it")
+        elif isinstance(value, int):
+            if value not in _INTEGERS:
+                raise self.error(path, f"{shown(value)} does not fit into 64 bits; use a smaller number")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise self.error(path, f"{shown(value)} is not a finite number")
 
 
 def read_yaml(path: Path) -> YamlSource:
@@ -95,63 +102,43 @@ def read_yaml(path: Path) -> YamlSource:
     Raises: InputError: no such file, not YAML, a key twice, no mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with open(path, encoding="utf-8") as file:
+            text = file.read(LARGEST_FILE + 1)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; give the path of a search space (a YAML file)") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not text in UTF-8 ({error.reason} at byte {error.start})") from error
+    except (OSError, ValueError) as error:
+        words = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path}: cannot be read ({words}); give the path of a search space (a YAML file)") from error
+    if len(text) > LARGEST_FILE:
+        raise InputError(f"{path}: is longer than {LARGEST_FILE} characters, which no search space is")
     return parse_yaml(text, str(path))
 
 
 def parse_yaml(text: str, name: str) -> YamlSource:
     """The same from text; `name` stands for the file in errors."""
-    loader = None
     try:
-        loader = _Loader(text)
-        root = loader.get_single_node()
-        lines: dict[KeyPath, int] = {}
-        if root is not None:
-            _note_lines(root, (), lines, name)
-        values = loader.construct_document(root) if root is not None else None
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{name}{line}: this is not YAML: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{name}: this is not YAML: {error}") from error
-    finally:
-        if loader is not None:
-            loader.dispose()
+        values, lines = load_yaml(text)
+    except YamlTextError as error:
+        line = "" if error.line is None else f":{error.line}"
+        raise InputError(f"{name}{line}: {error.message}") from error
     if not isinstance(values, dict):
-        raise InputError(
-            f"{name}: a search space is a mapping (study:, metric:, space:, …), not {type(values).__name__}"
-        )
-    return YamlSource(name, values, lines)
-
-
-def _note_lines(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], name: str) -> None:
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            lines[(*path, str(index))] = item.start_mark.line + 1
-            _note_lines(item, (*path, str(index)), lines, name)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode):
-            raise InputError(f"{name}:{line}: a key must be a word, not a list or a mapping")
-        inner = (*path, str(key.value))
-        if inner in lines:
-            raise InputError(
-                f"{name}:{line}: {'.'.join(inner)}: is written twice (first in line {lines[inner]}); keep one"
-            )
-        lines[inner] = line
-        _note_lines(value, inner, lines, name)
+        found = "is empty" if values is None else f"is {shown(values)}"
+        raise InputError(f"{name}: {found}; a search space is a mapping (study:, metric:, space:, …)")
+    return YamlSource(name, values, lines, {})
 
 
 def _deep_copy(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _deep_copy(inner) for key, inner in value.items()}
     return [_deep_copy(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _dotted(path: KeyPath) -> str:
+    """A path of keys as `--set` takes it, shortened."""
+    text = ".".join(path)
+    return text if len(text) <= 120 else f"{text[:80]}…{text[-39:]}"
 
 
 def locate(source: YamlSource, error: SettingError, under: KeyPath) -> InputError:

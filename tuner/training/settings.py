@@ -19,25 +19,25 @@ class VggSettings(BaseModel):
     Defaults are those of the study that this network comes from: Adam at 1e-3, cosine annealing to 2e-5, batches of 100.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     dataset: Literal["cifar100", "digits"]
-    epochs: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
     data_dir: str = "data/cifar100"
-    depth: Annotated[int, Field(ge=8, description="8, 14, 20, … 38: 6 n + 8")] = 38
-    filters: Annotated[int, Field(ge=1)] = 32
+    depth: Annotated[int, Field(ge=8, le=1004, description="8, 14, 20, … 38: 6 n + 8")] = 38
+    filters: Annotated[int, Field(ge=1, le=4096)] = 32
     bn_position: Literal["none", "before_relu", "after_relu"] = "none"
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    batch_size: Annotated[int, Field(ge=2)] = 100
+    batch_size: Annotated[int, Field(ge=2, le=1_000_000)] = 100
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-3
     final_learning_rate: Annotated[float, Field(ge=0.0)] = 2e-5
     seed: Annotated[int, Field(ge=0)] = 0
     split_seed: Annotated[int, Field(ge=0)] = 0
     train_images: Annotated[int, Field(ge=2)] | None = None
-    crop_padding: Annotated[int, Field(ge=0, description="pixels; without it 4 for cifar100, 1 for digits")] | None = (
-        None
-    )
+    crop_padding: (
+        Annotated[int, Field(ge=0, le=32, description="pixels; without it 4 for cifar100, 1 for digits")] | None
+    ) = None
 
     @model_validator(mode="after")
     def _depth_is_a_vgg(self) -> "VggSettings":

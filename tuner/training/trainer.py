@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tuner.errors import InputError, TrainingError
+from tuner.plain_words import did_you_mean, shown
 
 Configuration = Mapping[str, Any]
 
@@ -113,8 +114,17 @@ def check_configuration(name: str, configuration: Configuration) -> None:
                 f"trainer: {name!r} {lacks}; a trainer is a class with train_epoch, state_dict and load_state_dict"
             )
         check = getattr(found, "check_configuration", None)
-    if check is not None:
+    if check is None:
+        return
+    try:
         check(configuration)
+    except InputError:
+        raise
+    except Exception as error:  # a bug in one's own check
+        raise InputError(
+            f"trainer: check_configuration of {name!r} broke: {type(error).__name__}: {error}; to refuse a value it "
+            "raises tuner.errors.SettingError(key, message)"
+        ) from error
 
 
 def data_settings(name: str) -> frozenset[str]:
@@ -144,7 +154,10 @@ def load_data(name: str, configuration: Configuration) -> Any:
 def _import(path: str) -> Any:
     module_name, _, attribute = path.partition(":")
     if not module_name or not attribute:
-        raise InputError(f"trainer: {path!r} is no trainer; use {', '.join(_BUILT_IN)} or package.module:Class")
+        raise InputError(
+            f"trainer: {shown(path)} is no trainer{did_you_mean(path, _BUILT_IN)}; "
+            f"use {', '.join(_BUILT_IN)} or package.module:Class"
+        )
     if "" not in sys.path:
         sys.path.insert(0, "")  # one's own module lies in the working folder
     try:
@@ -161,4 +174,5 @@ def _import(path: str) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError as error:
-        raise InputError(f"trainer: module {module_name!r} has no {attribute!r}") from error
+        near = did_you_mean(attribute, (name for name in dir(module) if not name.startswith("_")))
+        raise InputError(f"trainer: module {module_name!r} has no {attribute!r}{near}") from error
