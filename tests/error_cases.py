@@ -4,6 +4,7 @@ A new error needs a case here (tests/test_errors.py says so): its group, what th
 changed line of the file below, other files, or something prepared, where the command line alone does not show it.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -62,15 +63,17 @@ class Case:
     traceback: bool = False
 
 
-def _own_trainer(body: str) -> dict[str, str]:
-    words = f"""\
+_EPOCH = "    def train_epoch(self): return {'validation_accuracy': 0.5}\n"
+
+
+def _own_trainer(train_epoch: str = _EPOCH, more: str = "") -> dict[str, str]:
+    begin = """\
 class Mine:
     def __init__(self, configuration, data, device): ...
-    def state_dict(self): return {{}}
+    def state_dict(self): return {}
     def load_state_dict(self, state): ...
-    def train_epoch(self): return {{"validation_accuracy": 0.5}}
-{body}"""
-    return {"mine.py": words}
+"""
+    return {"mine.py": begin + train_epoch + more}
 
 
 def _images(*sizes: int, empty_class: bool = False) -> Callable[[Path], None]:
@@ -131,7 +134,7 @@ class _Rights:
     """For as long as it is open, every folder says that it may, or may not, be written."""
 
     def __init__(self, writable: bool) -> None:
-        self._patch = mock.patch("os.access", return_value=writable)
+        self._patch = mock.patch("os.access", lambda path, mode, **how: writable or mode != os.W_OK)
         self._patch.start()
 
     def close(self) -> None:
@@ -220,7 +223,7 @@ CASES = (
     _set(RANGES, "An end is no number", "space.weight_decay={low: small, high: 1.0}"),
     _set(RANGES, "A scale that is not there", "space.weight_decay={low: 0.1, high: 1.0, scale: logg}"),
     _set(RANGES, "A logarithm of zero", "space.weight_decay={low: 0, high: 1.0, scale: log}"),
-    _set(RANGES, "A logarithm of next to zero", "space.weight_decay={low: 1e-320, high: 1.0, scale: log}"),
+    _set(RANGES, "A logarithm of next to zero", "space.weight_decay={low: 1e-305, high: 1.0, scale: log}"),
     _set(RANGES, "A range wider than numbers go", "space.weight_decay={low: -1e308, high: 1e308}"),
     _set(RANGES, "Whole numbers that cannot be told apart", "space.batch_size={low: 2, high: 9007199254740993}"),
     _set(RANGES, "A whole range with a broken end", "space.batch_size={low: 2, high: 9.5, type: integer}"),
@@ -246,17 +249,17 @@ CASES = (
     _set(TRAINER, "A trainer's name is misspelt", "trainer=vgn"),
     _set(TRAINER, "Its module is not found", "trainer=mine:Mine"),
     Case(TRAINER, "Its module has a mistake", "validate space.yaml --set trainer=mine:Mine", files={"mine.py": "class Mine(:\n"}),
-    Case(TRAINER, "Its class is misspelt", "validate space.yaml --set trainer=mine:Mien", files=_own_trainer("")),
+    Case(TRAINER, "Its class is misspelt", "validate space.yaml --set trainer=mine:Mien", files=_own_trainer()),
     Case(TRAINER, "Its class is no trainer", "validate space.yaml --set trainer=mine:Mine", files={"mine.py": "class Mine: ...\n"}),
     Case(TRAINER, "It is a function", "validate space.yaml --set trainer=mine:Mine", files={"mine.py": "def Mine(): ...\n"}),
     Case(TRAINER, "Its own check breaks", "validate space.yaml --set trainer=mine:Mine",
-         files=_own_trainer("    @staticmethod\n    def check_configuration(configuration): return configuration['width']\n")),
+         files=_own_trainer(more="    @staticmethod\n    def check_configuration(configuration): return configuration['width']\n")),
     Case(TRAINER, "It raises while it trains", f"train space.yaml --set trainer=mine:Mine {ONE}",
          files=_own_trainer("    def train_epoch(self): raise ValueError('a bug of mine')\n"), exit_code=1, traceback=True),
     Case(TRAINER, "It returns no metrics", f"train space.yaml --set trainer=mine:Mine {ONE}",
          files=_own_trainer("    def train_epoch(self): return 0.5\n"), exit_code=1),
     Case(TRAINER, "It does not give the study's metric", f"train space.yaml --set trainer=mine:Mine --set metric.name=accuracy {ONE}",
-         files=_own_trainer("")),
+         files=_own_trainer()),
     Case(DATA, "There are no images", "launch space.yaml --set settings.dataset=cifar100"),
     Case(DATA, "There are no images for a single training", f"train space.yaml --set settings.dataset=cifar100 {ONE}"),
     Case(DATA, "A class has no image", "launch space.yaml --set settings.dataset=cifar100 --set settings.data_dir=images",

@@ -136,21 +136,23 @@ def page(outcomes: dict[Case, Outcome]) -> str:
 
 
 def _entry(case: Case, outcome: Outcome) -> str:
-    shown = "".join(f"\n{words}" for words in _setting(case))
+    parts = [f"**{case.did}**", *_what_was_there(case)]
     error = f"… the traceback …\n{outcome.error.splitlines()[-1]}" if case.traceback else outcome.error.strip()
     code = "" if outcome.exit_code == 2 else f"\n(exit code {outcome.exit_code})"
-    return f"\n**{case.did}**\n{shown}\n```console\n$ tuner {_short(case.arguments)}\n{error}{code}\n```\n"
+    return "\n\n".join(["", *parts, f"```console\n$ tuner {_short(case.arguments)}\n{error}{code}\n```\n"])[1:]
 
 
-def _setting(case: Case) -> list[str]:
-    lines = []
+def _what_was_there(case: Case) -> list[str]:
+    """The changed lines of the search space, and the modules of the user's own."""
+    parts = []
     if case.change:
         changed = [line for line in SPACE.replace(*case.change, 1).splitlines() if line not in SPACE.splitlines()]
-        lines.append(f"\n```yaml\n{_short(chr(10).join(changed))}\n```" if changed else "")
-    lines += [
-        f"\n`{name}`:\n\n```python\n{text}```" for name, text in case.files.items() if name.endswith(".py")
-    ]  # fmt: skip
-    return [line for line in lines if line]
+        parts += [_fence("yaml", _short("\n".join(changed)))] if changed else ["(that line left out)"]
+    return parts + [_fence("python", str(text).strip()) for name, text in case.files.items() if name.endswith(".py")]
+
+
+def _fence(language: str, text: str) -> str:
+    return f"```{language}\n{text}\n```"
 
 
 def _short(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -14,7 +15,9 @@ from storage import errors as storage_errors
 from storage.engine import mask_passwords
 from tests.error_cases import CASES, Case
 from tests.error_catalogue import HOW, PAGE, Outcome, page, run_all
-from tuner.errors import LONGEST_MESSAGE, plain_line
+from tuner.api import storage_url
+from tuner.cli import main
+from tuner.errors import LONGEST_MESSAGE, InputError, plain_line
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("tuner", "storage")
@@ -138,6 +141,24 @@ def test_every_error_for_users_has_a_case(told: Told) -> None:
                                  "postgresql://host/db?user=me&password=s3cret", "sqlite:///a:b@c.db"])  # fmt: skip
 def test_both_rooms_hide_the_same_passwords(url: str) -> None:
     assert plain_line(f"look: {url}") == mask_passwords(f"look: {url}")
+
+
+def test_a_question_that_nobody_answers_ends_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tuner.cli._load", mock.Mock(side_effect=EOFError))
+    monkeypatch.setattr("sys.argv", ["tuner", "validate", str(PAGE)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.strip() == "error: interrupted"
+
+
+def test_an_empty_variable_means_no_database_but_an_empty_option_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNER_STORAGE", "")
+    assert storage_url(None) == "sqlite:///tuner.db"
+    with pytest.raises(InputError, match="storage: ' ' is no database URL"):
+        storage_url(" ")
 
 
 def _raises() -> Iterator[tuple[str, str, int, int]]:

@@ -6,9 +6,11 @@
 import copy
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +19,8 @@ from hypothesis import strategies as st
 from tests.studies import BASE
 from tuner.early_stopping import rule_of
 from tuner.errors import LONGEST_MESSAGE, InputError
-from tuner.search_space import check_search_space
+from tuner.sampling import make_sampler, propose
+from tuner.search_space import SearchSpace, check_search_space
 from tuner.trainer_check import check_values
 from tuner.yaml_source import YamlSource, parse_yaml
 
@@ -61,22 +64,37 @@ snippets = st.one_of(
 )  # fmt: skip
 
 
-def accepted_or_refused_in_one_line(text: str, *assignments: str) -> None:
+def checked_or_refused(source: YamlSource) -> SearchSpace | None:
+    """The space, or None when it was refused as it should be."""
     try:
-        space = check_search_space(parse_yaml(text, NAME).with_overrides(assignments))
+        space = check_search_space(source)
         check_values(space)
         rule_of(space)
     except InputError as error:
-        message = str(error)
-        assert message.startswith((NAME, "--set")), message
-        assert message.isprintable(), message
-        assert len(message) <= LONGEST_MESSAGE, message
-        assert "s3cret" not in message
+        refused_in_one_line(str(error))
+        return None
+    return space
+
+
+def refused_in_one_line(message: str) -> None:
+    assert message.startswith((NAME, "--set")), message
+    assert message.isprintable(), message
+    assert len(message) <= LONGEST_MESSAGE, message
+    assert "s3cret" not in message
+
+
+def accepted_or_refused_in_one_line(text: str, *assignments: str) -> None:
+    try:
+        source = parse_yaml(text, NAME).with_overrides(assignments)
+    except InputError as error:
+        refused_in_one_line(str(error))
         return
-    kept = json.loads(json.dumps(space.as_json(), allow_nan=False))
-    again = check_search_space(YamlSource(NAME, kept, {}, {}))
-    assert again.as_json() == kept == space.as_json()
-    assert again.parameters == space.parameters
+    space = checked_or_refused(source)
+    if space is not None:
+        kept = json.loads(json.dumps(space.as_json(), allow_nan=False))
+        again = check_search_space(YamlSource(NAME, kept, {}, {}))
+        assert again.as_json() == kept == space.as_json()
+        assert again.parameters == space.parameters
 
 
 @st.composite
@@ -132,11 +150,23 @@ def assignments(draw: st.DrawFn) -> str:
     keys = ["study", "metric.name", "trainer", "settings.epochs", "settings.depth", "space", "space.x", "space.dropout.when",
             "sampler", "sampler.seed", "early_stopping.min_epochs", "stop_when", "concurrency", "budget", "budget.hours",
             "resources.gpus", "space.weight_decay.low"]  # fmt: skip
-    key = draw(
-        st.sampled_from(keys) | st.text(max_size=10) | st.lists(st.sampled_from(WORDS), max_size=4).map(".".join)
-    )
+    odd_key = st.text(max_size=10) | st.lists(st.sampled_from(WORDS), max_size=4).map(".".join)
+    key = draw(st.integers(0, 9).flatmap(lambda n: odd_key if n == 0 else st.sampled_from(keys)))
     value = draw(odd_values.map(lambda v: json.dumps(v)) | odd_scalars.map(str) | snippets)
-    return f"{key}{draw(st.sampled_from(['=', '=', '=', '']))}{value}"
+    return f"{key}{'' if draw(st.integers(0, 20)) == 0 else '='}{value}"
+
+
+edges = st.sampled_from([0, 1, 2, 8, -1, 0.0, 0.1, 0.3, 0.5, 1.0, 1e-5, 2**53, 2**53 - 1, -(2**53), 2**62, 1e16, 1e300, -1e300,
+                         1.7e308, -1.7e308, 2.3e-308, 1e-320, 5e-324, 1e-16])  # fmt: skip
+ranges = st.fixed_dictionaries(
+    {"low": edges | st.floats(), "high": edges | st.floats()},
+    optional={
+        "step": edges | st.none(),
+        "scale": st.sampled_from(["linear", "log", "logg"]),
+        "type": st.sampled_from(["integer", "float", None]),
+        "when": st.sampled_from([{}, {"k": [1]}, {"k": "a"}, {"k": []}, {"x": [0.1]}, {"y": 1}]),
+    },
+)
 
 
 @fuzz
@@ -155,6 +185,21 @@ def test_a_file_damaged_anywhere_is_taken_or_refused_in_one_line(text: str) -> N
 @given(st.sampled_from(TEXTS), st.lists(assignments(), min_size=1, max_size=3))
 def test_any_assignment_is_taken_or_refused_in_one_line(text: str, given_: list[str]) -> None:
     accepted_or_refused_in_one_line(text, *given_)
+
+
+@fuzz
+@given(ranges)
+def test_any_range_is_refused_in_one_line_or_drawn_from(entry: dict[str, Any]) -> None:
+    space = checked_or_refused(YamlSource(NAME, {**BASE, "space": {"k": [1, "a"], "x": entry}}, {}, {}))
+    if space is None:
+        return
+    study = optuna.create_study()
+    low, high = space.parameters[-1].distribution.probes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Optuna warns where it changes what it was given
+        for number in range(3):
+            _, chosen = propose(study, make_sampler("random", 0, number), space.parameters)
+            assert low <= chosen.get("x", low) <= high
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=[*(path.name for path in FILES), "base"])
