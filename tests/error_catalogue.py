@@ -143,12 +143,12 @@ def _entry(case: Case, outcome: Outcome) -> str:
 
 
 def _what_was_there(case: Case) -> list[str]:
-    """The changed lines of the search space, and the modules of the user's own."""
+    """The changed lines of the search space, and modules of the user's own (as text: ruff would reformat a Python block)."""
     parts = []
     if case.change:
         changed = [line for line in SPACE.replace(*case.change, 1).splitlines() if line not in SPACE.splitlines()]
         parts += [_fence("yaml", _short("\n".join(changed)))] if changed else ["(that line left out)"]
-    return parts + [_fence("python", str(text).strip()) for name, text in case.files.items() if name.endswith(".py")]
+    return parts + [_fence("text", str(text).strip()) for name, text in case.files.items() if name.endswith(".py")]
 
 
 def _fence(language: str, text: str) -> str:

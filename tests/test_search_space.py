@@ -120,6 +120,7 @@ def test_numbers_without_a_point_and_words_of_yaml_1_1_are_read_as_they_look() -
         (("budget:", "sampler: tpee\nbudget:"), "space.yaml:9: sampler.name: 'tpee' is not allowed; did you mean 'tpe'?"),
         (("budget:", "early_stopping: {reduction_factor: 1001}\nbudget:"), "space.yaml:9: early_stopping.reduction_factor: 1001 is"),
         (("low: 0.0, high: 1.0", "low: -1e308, high: 1e308"), "space.yaml:7: space.x: the range from low=-1e+308 to high=1e+308 is too wide"),
+        (("low: 0.0, high: 1.0", "low: 0, high: 1.7e308, step: 1.7e308"), "space.yaml:7: space.x: the range from low=0 to high=1.7e+308 is too wide"),
         (("low: 0.0, high: 1.0", "low: 1e-305, high: 1.0, scale: log"), "space.yaml:7: space.x: low=1e-305 is too near to 0"),
         (("low: 0.0, high: 1.0", "low: 0, high: 9007199254740993"), "space.yaml:7: space.x: whole numbers beyond 9007199254740992"),
         (("low: 0.0, high: 1.0", "low: 0.0, high: 1.0, step: 1e-16"), "space.yaml:7: space.x.step: 1e-16 makes more than 9007199254740992 values"),
