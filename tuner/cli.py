@@ -195,7 +195,7 @@ def main() -> None:
             next((code for kind, code in codes.items() if isinstance(error, kind)), INTERNAL_ERROR), f"error: {error}"
         )
     except typer.Abort:
-        _stop(INTERRUPTED, "error: nothing was done: the question was not answered")
+        _stop(INTERRUPTED, "error: interrupted")
     except Exception as error:
         _stop(*_explain(error))
     except BaseException as ending:  # an interrupted launch; anything else is Python's way to end

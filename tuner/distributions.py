@@ -10,7 +10,8 @@ from tuner.errors import SettingError
 from tuner.plain_words import did_you_mean, listed, not_allowed, shown, unknown_key
 
 _LARGEST = sys.float_info.max
-_SMALLEST = sys.float_info.min  # below it numbers lose digits, and a logarithm of them its meaning
+_WIDEST = 1e300  # samplers widen a range by half a step on both sides, which must not overflow
+_SMALLEST = 1e-300  # well above the numbers (below 2e-308) that lose digits, and count as zero in a process that trains
 _MOST_VALUES = 2**53  # whole numbers up to it are exact as floats, which samplers draw
 Scalar = None | bool | int | float | str
 
@@ -166,12 +167,12 @@ def _check_range(name: str, number: Number) -> None:
     low, high, step = number.low, number.high, number.step
     if low > high:
         raise SettingError(name, f"low={low:g} is above high={high:g}; swap them")
-    if high - low > _LARGEST:
+    if high - low > _WIDEST:
         raise SettingError(name, f"the range from low={low:g} to high={high:g} is too wide to be drawn from; narrow it")
     if number.log and low <= 0:
         raise SettingError(name, f"low={low:g} has no logarithm; it must be above 0 for scale: log")
     if number.log and low < _SMALLEST:
-        raise SettingError(name, f"low={low:g} is too near to 0 for scale: log; use {_SMALLEST:.2g} or more")
+        raise SettingError(name, f"low={low:g} is too near to 0 for scale: log; use {_SMALLEST:g} or more")
     if number.integer and max(abs(low), abs(high)) > _MOST_VALUES:
         raise SettingError(
             name, f"whole numbers beyond {_MOST_VALUES} cannot be told apart; narrow low={low}, high={high}"

@@ -37,7 +37,7 @@ def plain_line(words: str) -> str:
     passwords of URLs hidden, the middle of a very long one left out (its end says what to do)."""
     line = " ".join(words.split("\n"))
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    line = re.sub(r"(\w[\w+.-]*://[^\s:/@]*):[^\s/]*@", r"\1:***@", line)
+    line = re.sub(r"(\w[\w+.-]*:/{1,2}[^\s:/@]*):[^\s/]*@", r"\1:***@", line)  # one / where it was taken for a path
     line = re.sub(r"([?&]password=)[^\s&]*", r"\1***", line)
     if len(line) <= LONGEST_MESSAGE:
         return line

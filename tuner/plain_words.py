@@ -96,7 +96,7 @@ def unknown_key(key: str, allowed: Iterable[str]) -> str:
 
 def not_allowed(found: Any, allowed: str, names: Iterable[str]) -> str:
     """The sentence about a value that is none of those allowed, with the nearest of `names` when there is one."""
-    return f"{shown(found)} is not allowed{did_you_mean(found, names)}; use {allowed}"
+    return f"{shown(found)} is not allowed{did_you_mean_or_use(found, names)} {allowed}"
 
 
 def did_you_mean(found: Any, names: Iterable[str]) -> str:
@@ -104,6 +104,12 @@ def did_you_mean(found: Any, names: Iterable[str]) -> str:
     by_lower = {name.lower(): name for name in names}
     near = difflib.get_close_matches(found.lower()[:200], by_lower, n=1, cutoff=0.6) if isinstance(found, str) else []
     return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
+
+
+def did_you_mean_or_use(found: Any, names: Iterable[str]) -> str:
+    """What comes before the list of all that is allowed: the nearest name, when there is one, and the word `use`."""
+    near = did_you_mean(found, names)
+    return f"{near} Use" if near else "; use"
 
 
 def name_problem(text: str, longest: int) -> str | None:

@@ -4,7 +4,8 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tuner.errors import InputError, SettingError, TrainingError, TunerError
+from tuner.errors import SettingError, TrainingError, TunerError
+from tuner.plain_words import did_you_mean_or_use, listed, shown
 from tuner.search_space import SearchSpace, best_value
 from tuner.trainer_check import check_values
 from tuner.training.device import num_gpus, prepare_process
@@ -57,7 +58,11 @@ def _train(
         if metrics is None:
             continue
         if space.metric.name not in metrics:
-            raise InputError(f"metric.name: the trainer gives no {space.metric.name!r}; it gives {', '.join(metrics)}")
+            raise space.source.error(
+                ["metric", "name"],
+                f"the trainer gives no {shown(space.metric.name)}{did_you_mean_or_use(space.metric.name, metrics)} "
+                f"one of {listed(metrics)}",
+            )
         curve[epoch] = metrics
         say(f"epoch {epoch:3d}/{space.epochs}  " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
     return curve

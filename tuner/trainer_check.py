@@ -5,7 +5,7 @@ from typing import Any
 
 from tuner.distributions import active_parameters
 from tuner.errors import InputError, SettingError
-from tuner.plain_words import did_you_mean, shown
+from tuner.plain_words import did_you_mean_or_use, shown
 from tuner.search_space import SearchSpace
 from tuner.training.trainer import check_configuration, data_settings, metrics_of
 from tuner.yaml_source import locate
@@ -20,8 +20,8 @@ def check_values(space: SearchSpace) -> None:
     if given is not None and space.metric.name not in given:
         raise space.source.error(
             ["metric", "name"],
-            f"{shown(space.metric.name)} is not given by trainer {space.trainer}{did_you_mean(space.metric.name, given)}; "
-            f"use one of {', '.join(given)}",
+            f"{shown(space.metric.name)} is not given by trainer {space.trainer}"
+            f"{did_you_mean_or_use(space.metric.name, given)} one of {', '.join(given)}",
         )
     examples = {p.name: p.distribution.example() for p in space.parameters}
     in_force = {p.name: examples[p.name] for p in active_parameters(space.parameters, examples)}

@@ -44,8 +44,11 @@ def load_yaml(text: str) -> tuple[Any, Mapping[KeyPath, int]]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise YamlTextError(line, f"this is not YAML: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
-        raise YamlTextError(None, f"this is not YAML: {error}") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise YamlTextError(
+            line, f"this is not YAML: the character U+{error.character:04X} may not stand here"
+        ) from error
     finally:
         if loader is not None:
             loader.dispose()
@@ -77,7 +80,9 @@ class _Loader(yaml.SafeLoader):
         else:
             self._num_nodes += self._sizes[id(node)]
         if self._num_nodes > MOST_NODES:
-            raise YamlTextError(line, f"holds more than {MOST_NODES} values, aliases (*) counted out; make it smaller")
+            raise YamlTextError(
+                line, f"holds more than {MOST_NODES} values, each alias (*) counted as what it repeats; make it smaller"
+            )
         return node
 
 
@@ -107,6 +112,11 @@ def _boolean(loader: yaml.SafeLoader, node: yaml.Node) -> bool:
     return word == "true"
 
 
+def _unknown(loader: yaml.SafeLoader, node: yaml.Node) -> None:
+    problem = f"the tag {node.tag[:60].replace(_CORE, '!!')} is not known; leave it out"
+    raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
 _CORE = "tag:yaml.org,2002:"
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag.removeprefix(_CORE) in ("null", "merge")]
@@ -125,8 +135,9 @@ _Loader.add_implicit_resolver(
 _Loader.yaml_constructors = {
     key: constructor
     for key, constructor in yaml.SafeLoader.yaml_constructors.items()
-    if key is None or key.removeprefix(_CORE) in ("null", "str", "seq", "map")
+    if key is not None and key.removeprefix(_CORE) in ("null", "str", "seq", "map")
 }
+_Loader.add_constructor(None, _unknown)
 _Loader.add_constructor(f"{_CORE}int", _integer)
 _Loader.add_constructor(f"{_CORE}float", _float)
 _Loader.add_constructor(f"{_CORE}bool", _boolean)

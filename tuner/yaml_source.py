@@ -32,11 +32,12 @@ class YamlSource:
         return InputError(f"{where}: {_dotted(path)}: {message}" if path else f"{where}: {message}")
 
     def _where(self, path: KeyPath) -> str:
-        for length in range(len(path), 0, -1):
-            if path[:length] in self.overridden:
-                return "--set"
-            if path[:length] in self.lines:
-                return f"{self.name}:{self.lines[path[:length]]}"
+        above = [path[:length] for length in range(len(path), 0, -1)]
+        if any(given in self.overridden for given in above):
+            return "--set"
+        for given in above:
+            if given in self.lines:
+                return f"{self.name}:{self.lines[given]}"
         return "--set" if any(given[: len(path)] == path for given in self.overridden if path) else self.name
 
     def with_overrides(self, assignments: Iterable[str]) -> "YamlSource":

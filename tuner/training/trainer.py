@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tuner.errors import InputError, TrainingError
-from tuner.plain_words import did_you_mean, shown
+from tuner.plain_words import did_you_mean, did_you_mean_or_use, shown
 
 Configuration = Mapping[str, Any]
 
@@ -155,8 +155,8 @@ def _import(path: str) -> Any:
     module_name, _, attribute = path.partition(":")
     if not module_name or not attribute:
         raise InputError(
-            f"trainer: {shown(path)} is no trainer{did_you_mean(path, _BUILT_IN)}; "
-            f"use {', '.join(_BUILT_IN)} or package.module:Class"
+            f"trainer: {shown(path)} is no trainer{did_you_mean_or_use(path, _BUILT_IN)} "
+            f"{', '.join(_BUILT_IN)} or package.module:Class"
         )
     if "" not in sys.path:
         sys.path.insert(0, "")  # one's own module lies in the working folder

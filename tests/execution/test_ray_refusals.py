@@ -1,0 +1,48 @@
+"""What is said when Ray finds less than is asked for, or ends a run by itself; Ray is not started."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ray import tune
+
+from tuner.errors import InputError, TunerError
+from tuner.execution import ray_tune
+from tuner.execution.ray_tune import RayTuneExecutor
+from tuner.search_space import Resources
+
+
+@pytest.fixture
+def executor(monkeypatch: pytest.MonkeyPatch) -> RayTuneExecutor:
+    monkeypatch.setattr(ray_tune.ray, "init", lambda **arguments: None)
+    monkeypatch.setattr(ray_tune.ray, "cluster_resources", lambda: {"CPU": 1.0})
+    return RayTuneExecutor("tests.trainers:Curve", None, Resources(cpus=2), "auto")
+
+
+def test_a_trial_that_asks_for_more_than_ray_finds_is_refused(executor: RayTuneExecutor) -> None:
+    with pytest.raises(InputError, match=r"asks for 2 CPUs and 0 GPUs; this machine has 1 and 0; lower resources.cpus"):
+        executor.start()
+
+
+@pytest.mark.parametrize(
+    ("ends", "message"),
+    [
+        (
+            tune.TuneError("its own bug\nin two lines"),
+            "Ray Tune ended the run: its own bug in two lines; the study can",
+        ),
+        (None, "Ray Tune ended the run before the study was finished; launch it again to go on"),
+    ],
+)
+def test_a_run_that_ray_ends_is_told_with_the_way_to_go_on(
+    executor: RayTuneExecutor, monkeypatch: pytest.MonkeyPatch, ends: Exception | None, message: str
+) -> None:
+    def fit() -> None:
+        if ends is not None:
+            raise ends
+
+    monkeypatch.setattr(ray_tune.tune, "Tuner", lambda *given, **named: SimpleNamespace(fit=fit))
+    monkeypatch.setattr(ray_tune.tune, "with_parameters", lambda trainable, **named: trainable)
+    nobody: Any = None
+    with pytest.raises(TunerError, match=message):
+        executor.run(nobody)
