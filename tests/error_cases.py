@@ -100,6 +100,11 @@ def _launched_on_other_data(folder: Path) -> None:
     _execute(folder, "UPDATE tuner_space SET data_fingerprint = 'other'")
 
 
+def _launched_and_being_run(folder: Path) -> None:
+    _launched(folder)
+    _being_run(folder)
+
+
 def _being_run(folder: Path) -> None:
     database = open_for_launch(_url(folder))
     with create_study(database, "digits", "maximize").transaction() as transaction:
@@ -123,6 +128,13 @@ def _of_a_newer_version(folder: Path) -> None:
     _execute(folder, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
 
 
+def _of_an_older_version(folder: Path) -> None:
+    frozen = Path(__file__).parent / "storage" / "frozen" / "schema_0001.sql"
+    with sqlite3.connect(folder / "tuner.db") as connection:
+        connection.executescript(frozen.read_text())
+    connection.close()
+
+
 def _locked(folder: Path) -> sqlite3.Connection:
     _launched(folder)
     holder = sqlite3.connect(folder / "tuner.db", isolation_level=None)
@@ -130,15 +142,20 @@ def _locked(folder: Path) -> sqlite3.Connection:
     return holder
 
 
-class _Rights:
-    """For as long as it is open, every folder says that it may, or may not, be written."""
+class _Patched:
+    """For as long as it is open, a name means something else."""
 
-    def __init__(self, writable: bool) -> None:
-        self._patch = mock.patch("os.access", lambda path, mode, **how: writable or mode != os.W_OK)
+    def __init__(self, name: str, instead: Any) -> None:
+        self._patch = mock.patch(name, instead)
         self._patch.start()
 
     def close(self) -> None:
         self._patch.stop()
+
+
+def _rights(writable: bool) -> _Patched:
+    """Every folder says that it may, or may not, be written."""
+    return _Patched("os.access", lambda path, mode, **how: writable or mode != os.W_OK)
 
 
 def _execute(folder: Path, statement: str) -> None:
@@ -156,10 +173,11 @@ def _set(group: str, did: str, assignment: str, command: str = "validate") -> Ca
     return Case(group, did, f"{command} space.yaml --set '{assignment}'")
 
 
-FILE, VALUES, RANGES, SETTINGS, TRAINER, DATA, DATABASE, MACHINE, COMMANDS = (
+FILE, VALUES, RANGES, SEARCH, SETTINGS, TRAINER, DATA, DATABASE, MACHINE, COMMANDS = (
     "The search space file",
     "Its keys and values",
     "Ranges, choices and conditions",
+    "Samplers, early stopping, first configurations",
     "Settings of the trainer",
     "A trainer of your own",
     "Data",
@@ -239,6 +257,23 @@ CASES = (
     _set(RANGES, "A condition on a misspelt parameter", "space.dropout={low: 0.0, high: 0.5, when: {bn_postion: [before_relu]}}"),
     _set(RANGES, "A condition that never holds", "space.dropout={low: 0.0, high: 0.5, when: {bn_position: [after_relu]}}"),
     _set(RANGES, "Conditions in a circle", "space={a: {choices: [1], when: {b: 1}}, b: {choices: [1], when: {a: 1}}}"),
+    _set(SEARCH, "A grid over a logarithmic scale", "sampler=grid"),
+    Case(SEARCH, "A grid over a plain range", "validate space.yaml --set sampler=grid --set 'space.weight_decay={low: 0.0, high: 0.1}'"),
+    Case(SEARCH, "A grid too large", "validate space.yaml --set sampler=grid --set space.weight_decay=0 "
+         "--set 'space.batch_size={low: 2, high: 500000}'"),
+    Case(SEARCH, "A sampler whose package is not installed", "validate space.yaml --set sampler=cmaes",
+         prepare=lambda folder: _Patched("tuner.sampling.importlib.util.find_spec", lambda name: None)),
+    _set(SEARCH, "A sampler of one's own that is not found", "sampler=mine:Mine"),
+    Case(SEARCH, "A sampler of one's own that is none", "validate space.yaml --set sampler=mine:Mine",
+         files={"mine.py": "class Mine:\n    def __init__(self, seed): ...\n"}),
+    Case(SEARCH, "A sampler of one's own that takes no seed", "validate space.yaml --set sampler=mine:Mine",
+         files={"mine.py": "from optuna.samplers import BaseSampler\nclass Mine(BaseSampler): ...\n"}),
+    _set(SEARCH, "A key of another early-stopping rule", "early_stopping={name: median, brackets: 2}"),
+    _set(SEARCH, "A first configuration with a misspelt parameter", "enqueue=[{bn_postion: none}]"),
+    _set(SEARCH, "A first configuration outside of the space", "enqueue=[{weight_decay: 0.5}]"),
+    Case(SEARCH, "A first configuration against a condition",
+         "validate space.yaml --set 'space.dropout={low: 0.0, high: 0.5, when: {bn_position: [before_relu]}}' "
+         "--set 'enqueue=[{bn_position: none, dropout: 0.1}]'"),
     _set(SETTINGS, "A setting is misspelt", "settings.flters=8"),
     _set(SETTINGS, "A depth that no VGG has", "settings.depth=37"),
     _set(SETTINGS, "A data set that is not there", "settings.dataset=digit"),
@@ -276,13 +311,14 @@ CASES = (
     Case(DATABASE, "A database in memory", "launch space.yaml --storage sqlite://"),
     Case(DATABASE, "Its folder does not exist", "launch space.yaml --storage sqlite:///results/tuner.db"),
     Case(DATABASE, "It is a folder", "launch space.yaml --storage sqlite:///.."),
-    Case(DATABASE, "It cannot be written", "launch space.yaml", prepare=lambda folder: _Rights(False)),
-    Case(DATABASE, "It cannot be made", "launch space.yaml --storage sqlite:////proc/tuner.db", prepare=lambda folder: _Rights(True)),
+    Case(DATABASE, "It cannot be written", "launch space.yaml", prepare=lambda folder: _rights(False)),
+    Case(DATABASE, "It cannot be made", "launch space.yaml --storage sqlite:////proc/tuner.db", prepare=lambda folder: _rights(True)),
     Case(DATABASE, "Another kind of file", "launch space.yaml --storage sqlite:///notes.txt", files={"notes.txt": "buy milk and bread"}),
     Case(DATABASE, "It is damaged", "status --storage sqlite:///tuner.db", files={"tuner.db": b"SQLite format 3\x00" + b"junk" * 1000}),
     Case(DATABASE, "Nobody answers", "launch space.yaml --storage postgresql://me:s3cret@127.0.0.1:1/studies"),
     Case(DATABASE, "It holds no study of ours", "status", prepare=_of_another_program),
     Case(DATABASE, "A newer version made it", "status", prepare=_of_a_newer_version),
+    Case(DATABASE, "An older version made it", "status", prepare=_of_an_older_version),
     Case(DATABASE, "The study is not in it", "best digit", prepare=_launched),
     Case(DATABASE, "The study was begun with other values", "launch space.yaml --set settings.epochs=10", prepare=_launched),
     Case(DATABASE, "The data have changed", "launch space.yaml", prepare=_launched_on_other_data),
@@ -300,6 +336,9 @@ CASES = (
     Case(COMMANDS, "A word too many", "status digits mnist"),
     Case(COMMANDS, "A number of trials that is none", "launch space.yaml --trials many"),
     Case(COMMANDS, "A number out of range", "best digits --top 0"),
+    Case(COMMANDS, "A trial that is not there", "logs digits 99", prepare=_launched),
+    Case(COMMANDS, "Nobody there to be asked", "delete digits", prepare=_launched),
+    Case(COMMANDS, "A study that is being run is deleted", "delete digits --yes", prepare=_launched_and_being_run),
     Case(COMMANDS, "--set without a value", "launch space.yaml --set settings.epochs"),
     Case(COMMANDS, "--set through something that has no keys", "launch space.yaml --set study.name=digits"),
     Case(COMMANDS, "--set with half a list", "launch space.yaml --set 'space.bn_position=[none, '"),

@@ -198,7 +198,7 @@ def test_any_range_is_refused_in_one_line_or_drawn_from(entry: dict[str, Any]) -
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # Optuna warns where it changes what it was given
         for number in range(3):
-            _, chosen = propose(study, make_sampler("random", 0, number), space.parameters)
+            chosen = propose(study, make_sampler("random", 0, number), space.parameters).chosen
             assert low <= chosen.get("x", low) <= high
 
 
