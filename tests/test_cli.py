@@ -176,4 +176,4 @@ def test_a_database_that_is_away_is_exit_code_75_and_bad_input_2() -> None:
 
 def test_from_python_a_study_is_opened_by_its_name(finished: Folder) -> None:
     study = tuner.open_study(f"sqlite:///{finished.path}/tuner.db", "s")
-    assert [trial.number for trial in study.trials] == list(range(12))
+    assert study.trials.index.tolist() == list(range(12))

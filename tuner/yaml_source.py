@@ -1,20 +1,26 @@
-"""A YAML file as plain values, with the line of every key kept for error messages.
+"""A YAML file as plain values, with the line of every key kept for error messages; and plain values as YAML.
 
 Differs from PyYAML's own loader where that one surprises: `1e-5` is a number, `yes` and `no` are text (as in YAML 1.2), a
 key written twice is an error.
 """
 
+import math
 import re
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from tuner.errors import InputError, SettingError
 
 KeyPath = tuple[str, ...]
+
+
+SPACE_IN_PYTHON = "search space"  # what errors call one that is no file
 
 
 class _Loader(yaml.SafeLoader):
@@ -39,6 +45,19 @@ _Loader.add_implicit_resolver(
     re.compile(r"^(?:[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"),
     list("-+.0123456789"),
 )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes text that PyYAML or the loader above would read as something else; writes 1e-05 as 1.0e-05, which both take."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.yaml_implicit_resolvers = {
+    first: [*yaml.SafeDumper.yaml_implicit_resolvers.get(first, []), *_Loader.yaml_implicit_resolvers.get(first, [])]
+    for first in {*yaml.SafeDumper.yaml_implicit_resolvers, *_Loader.yaml_implicit_resolvers}
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +147,20 @@ def parse_yaml(text: str, name: str) -> YamlSource:
     return YamlSource(name, values, lines)
 
 
+def source_of_values(values: Mapping[str, Any]) -> YamlSource:
+    """The same from values written in Python; NumPy's numbers become plain ones, tuples lists.
+
+    Raises: InputError: a key that is no text, or a value that a YAML file could not hold.
+    """
+    return YamlSource(SPACE_IN_PYTHON, {key: _plain(value, (key,)) for key, value in values.items()}, {})
+
+
+def write_yaml(values: Mapping[str, Any]) -> str:
+    """Plain values as a YAML file, keys in their order; what is read back is equal, floats to the last bit."""
+    text: str = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf)
+    return text
+
+
 def _note_lines(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], name: str) -> None:
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
@@ -146,6 +179,28 @@ def _note_lines(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], name:
             )
         lines[inner] = line
         _note_lines(value, inner, lines, name)
+
+
+def _plain(value: Any, path: tuple[Any, ...]) -> Any:
+    """`value`, found at `path`, as YAML would have given it."""
+    where = f"{SPACE_IN_PYTHON}: {'.'.join(map(str, path))}"
+    if not isinstance(path[-1], str):
+        raise InputError(f"{where}: the key {path[-1]!r} is not text; write {str(path[-1])!r}")
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Mapping):
+        return {key: _plain(inner, (*path, key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner, (*path, str(index))) for index, inner in enumerate(value)]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    if value is None:
+        return None
+    raise InputError(
+        f"{where}: {textwrap.shorten(repr(value), 60)} is a {type(value).__name__}; write a number, text, True, False, None, "
+        "or a list or dict of them"
+    )
 
 
 def _deep_copy(value: Any) -> Any:
