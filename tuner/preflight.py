@@ -62,7 +62,7 @@ def refuse_changed_space(space: SearchSpace, storage: str, fingerprint: str | No
         raise StudyChangedError(foreign_study(space.study))
     if newest is None:
         return  # a launch ended right after it made the study
-    differing = _differences(newest.content, space.as_json())
+    differing = differences(newest.content, space.as_json())
     if differing:
         raise StudyChangedError(
             f"{space.source.name}: study {space.study!r} was begun with other values: {'; '.join(differing)}. Trials would not be "
@@ -81,7 +81,8 @@ def foreign_study(name: str) -> str:
             "give yours another name: --set study=NAME")  # fmt: skip
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What makes trials under two checked files incomparable, each key with both values; empty when nothing does."""
     found = []
     for key in sorted(set(old) | set(new)):
         if key in _MAY_CHANGE or old.get(key) == new.get(key):

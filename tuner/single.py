@@ -8,7 +8,7 @@ from tuner.errors import InputError, SettingError, TrainingError, TunerError
 from tuner.search_space import SearchSpace, best_value
 from tuner.trainer_check import check_values
 from tuner.training.device import num_gpus, prepare_process
-from tuner.training.trainer import checked_numbers, choose_device, find_trainer, load_data
+from tuner.training.trainer import Trainer, checked_numbers, choose_device, find_trainer, load_data
 from tuner.yaml_source import locate
 
 
@@ -17,7 +17,25 @@ def train_configuration(
 ) -> list[dict[str, float]]:
     """Train all epochs, one line each, and return the metrics of each.
 
-    Raises: InputError: a value that cannot be used, no data, or a trainer without the study's metric.
+    Raises: as `train_epochs`.
+    """
+    _, curve = train_epochs(space, configuration, space.epochs, say)
+    values = [metrics[space.metric.name] for metrics in curve]
+    best = best_value(values, space.metric.goal)
+    if best is None:
+        say(f"best: no epoch has a finite {space.metric.name}")
+    else:
+        say(f"best: {space.metric.name} {best:.4f} at epoch {values.index(best) + 1}")
+    return curve
+
+
+def train_epochs(
+    space: SearchSpace, configuration: Mapping[str, Any], epochs: int, say: Callable[[str], None]
+) -> tuple[Trainer, list[dict[str, float]]]:
+    """Train the first epochs, one line each; returns the trainer as it then is and the metrics of each epoch.
+
+    Raises: InputError: a value that cannot be used, no data, or a trainer without the study's metric. TrainingError: the
+        trainer raised.
     """
     check_values(space)
     try:
@@ -32,30 +50,28 @@ def train_configuration(
         )
     prepare_process(cpus)
     try:
-        curve = _train(space, configuration, data, choose_device(gpus), say)
+        return _train(space, configuration, data, choose_device(gpus), epochs, say)
     except TunerError:
         raise
     except Exception as error:  # a bug in one's own training code: its traceback is what helps
         traceback.print_exc()
         raise TrainingError("the trainer failed, see the traceback above") from error
-    values = [metrics[space.metric.name] for metrics in curve]
-    best = best_value(values, space.metric.goal)
-    if best is None:
-        say(f"best: no epoch has a finite {space.metric.name}")
-    else:
-        say(f"best: {space.metric.name} {best:.4f} at epoch {values.index(best) + 1}")
-    return curve
 
 
 def _train(
-    space: SearchSpace, configuration: Mapping[str, Any], data: Any, device: str, say: Callable[[str], None]
-) -> list[dict[str, float]]:
+    space: SearchSpace,
+    configuration: Mapping[str, Any],
+    data: Any,
+    device: str,
+    epochs: int,
+    say: Callable[[str], None],
+) -> tuple[Trainer, list[dict[str, float]]]:
     trainer = find_trainer(space.trainer)(configuration, data, device)
     curve: list[dict[str, float]] = []
-    for epoch in range(1, space.epochs + 1):
+    for epoch in range(1, epochs + 1):
         metrics = checked_numbers("train_epoch()", trainer.train_epoch())
         if space.metric.name not in metrics:
             raise InputError(f"metric.name: the trainer gives no {space.metric.name!r}; it gives {', '.join(metrics)}")
         curve.append(metrics)
         say(f"epoch {epoch:3d}/{space.epochs}  " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
-    return curve
+    return trainer, curve

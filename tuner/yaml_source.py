@@ -60,6 +60,14 @@ _Dumper.yaml_implicit_resolvers = {
 }
 
 
+def _write_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    """Between other quotes readers change some kinds of line ends."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _write_text)
+
+
 @dataclass(frozen=True, slots=True)
 class YamlSource:
     """The values of a file and where each key stands."""
