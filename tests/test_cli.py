@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import tuner
+from storage.reading import StudyReader
 from tests.cli import Folder
 from tests.studies import make_space, simulate
 
@@ -111,7 +112,7 @@ def test_a_study_that_is_not_there_is_named_with_those_that_are(finished: Folder
 
 
 def test_logs_tell_what_was_decided_on_a_trial_and_why(finished: Folder) -> None:
-    view = tuner.open_study(f"sqlite:///{finished.path}/tuner.db", "s")
+    view = StudyReader(f"sqlite:///{finished.path}/tuner.db").study("s")
     stopped = next(trial for trial in view.trials if trial.state == "pruned" and max(trial.values) == 3)
     ended = finished.run("logs", "s", str(stopped.number))
     assert ended.returncode == 0, ended.stderr
@@ -203,4 +204,4 @@ def test_a_database_that_is_away_is_exit_code_75_and_bad_input_2() -> None:
 
 def test_from_python_a_study_is_opened_by_its_name(finished: Folder) -> None:
     study = tuner.open_study(f"sqlite:///{finished.path}/tuner.db", "s")
-    assert [trial.number for trial in study.trials] == list(range(12))
+    assert study.trials.index.tolist() == list(range(12))

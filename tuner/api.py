@@ -1,38 +1,47 @@
-"""The product from Python: what the command line does, as two functions."""
+"""The product from Python and notebooks: what the command line does, as two functions."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from storage.reading import StudyReader, StudyView
 from tuner.errors import InputError
+
+if TYPE_CHECKING:
+    from tuner.reporting.frames import StudyFrames
 
 DEFAULT_STORAGE = "sqlite:///tuner.db"
 
 
-def launch(space: str | Path, *, storage: str | None = None, overrides: Sequence[str] = ()) -> StudyView:
-    """Start the study of a search space file, or go on with it, and return it as it then stands.
+def launch(
+    space: str | Path | Mapping[str, Any], *, storage: str | None = None, overrides: Sequence[str] = ()
+) -> "StudyFrames":
+    """Start the study of a search space, or go on with it, and return it as data frames; prints a line for each event.
 
     Args:
-        space: path of the YAML file.
+        space: path of the YAML file, or its keys and values as a dict.
         storage: database URL; TUNER_STORAGE or a SQLite file in the working folder when None.
-        overrides: `KEY=VALUE` for any key of the file.
+        overrides: `KEY=VALUE` for any key of the search space.
     Raises: TunerError, StorageError: complete messages.
     """
     from tuner.launching import launch as run
-    from tuner.search_space import load_search_space
+    from tuner.search_space import check_search_space
+    from tuner.yaml_source import read_yaml, source_of_values
 
-    checked = load_search_space(Path(space), tuple(overrides))
+    source = source_of_values(space) if isinstance(space, Mapping) else read_yaml(Path(space))
+    checked = check_search_space(source.with_overrides(overrides))
     run(checked, storage_url(storage))
     return open_study(storage, checked.study)
 
 
-def open_study(storage: str | None, name: str) -> StudyView:
-    """A study as the database holds it.
+def open_study(storage: str | None, name: str) -> "StudyFrames":
+    """A study of a database, as pandas data frames that read it anew whenever they are asked for.
 
     Raises: DatabaseUnreachableError, StudyNotFoundError.
     """
-    return StudyReader(storage_url(storage)).study(name)
+    from tuner.reporting.frames import StudyFrames  # pandas is slow to import, and the command line does without it
+
+    return StudyFrames(storage_url(storage), name)
 
 
 def storage_url(given: str | None) -> str:

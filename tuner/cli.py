@@ -98,10 +98,35 @@ def best(
     study: Annotated[str, typer.Argument(help="A study's name.")],
     storage: StorageUrl = None,
     as_json: AsJson = False,
+    as_yaml: Annotated[
+        bool, typer.Option("--yaml", help="Print the winner as a search space file for tuner train.")
+    ] = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Train the winner again and write its weights as a PyTorch file."),
+    ] = None,
+    overrides: Annotated[
+        list[str],
+        typer.Option("--set", metavar="KEY=VALUE", help="With --yaml or --weights, e.g. settings.data_dir=FOLDER."),
+    ] = [],
     top: Annotated[int, typer.Option(min=1, help="How many configurations.")] = 10,
 ) -> None:
-    """Print a study's top configurations."""
+    """Print a study's top configurations, or take the winner along."""
+    forms = {"--json": as_json, "--yaml": as_yaml, "--weights": weights is not None}
+    asked = [option for option, given in forms.items() if given]
+    if len(asked) > 1:
+        raise InputError(f"{' and '.join(asked)} exclude each other; give one of them")
+    if overrides and not (as_yaml or weights):
+        raise InputError("--set goes with --yaml or --weights; a table or --json shows what is recorded")
     view = _reader(storage).study(study)
+    if as_yaml or weights:
+        from tuner.winner import winner_yaml, write_winner
+
+        if weights:
+            write_winner(view, weights, overrides, say=_say)
+        else:
+            print(winner_yaml(view, overrides), end="")
+        return
     from tuner.reporting.summary import best_table, best_values, rank
 
     if as_json:

@@ -13,7 +13,7 @@ from tuner.rungs import rule_of
 from tuner.sampling import check_sampler
 from tuner.search_space import SearchSpace, check_search_space
 from tuner.trainer_check import check_values
-from tuner.yaml_source import YamlSource
+from tuner.yaml_source import source_of_values
 
 _MAY_CHANGE = ("budget", "resources", "concurrency", "enqueue")
 _MAY_CHANGE_SETTINGS = ("data_dir",)  # the data may lie elsewhere; that they are the same is checked by their checksum
@@ -66,7 +66,7 @@ def refuse_changed_space(space: SearchSpace, storage: str, fingerprint: str | No
         raise StudyChangedError(foreign_study(space.study))
     if newest is None:
         return  # a launch ended right after it made the study
-    differing = _differences(_with_defaults(newest.content), space.as_json())
+    differing = differences(_with_defaults(newest.content), space.as_json())
     if differing:
         raise StudyChangedError(
             f"{space.source.name}: study {space.study!r} was begun with other values: {'; '.join(differing)}. Trials would not be "
@@ -88,12 +88,13 @@ def foreign_study(name: str) -> str:
 def _with_defaults(content: dict[str, Any]) -> dict[str, Any]:
     """A recorded file with what later versions of the product added; one that they refuse stays as it is."""
     try:
-        return check_search_space(YamlSource("the study's recorded file", content, {}, {})).as_json()
+        return check_search_space(source_of_values(content, "the study's recorded file")).as_json()
     except InputError:
         return content
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What makes trials under two checked files incomparable, each key with both values; empty when nothing does."""
     found = []
     for key in sorted(set(old) | set(new)):
         if key in _MAY_CHANGE or old.get(key) == new.get(key):

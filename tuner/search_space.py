@@ -151,6 +151,18 @@ class SearchSpace:
             )
         return self.configuration(chosen)
 
+    def fixed_to(self, sampled: Mapping[str, Any]) -> dict[str, Any]:
+        """The file with each entry of `space` as one trial had it; parameters that were not in force are left out.
+
+        Args:
+            sampled: the trial's values, those of fixed entries not among them.
+        """
+        fixed = {p.name: p.distribution.value for p in self.parameters if isinstance(p.distribution, Fixed)}
+        chosen = {**fixed, **sampled}
+        in_force = {p.name for p in active_parameters(self.parameters, chosen)}
+        space = {name: chosen[name] for name in self._file.space if name in in_force}
+        return {**self.as_json(), "space": space, "enqueue": []}
+
     def as_json(self) -> dict[str, Any]:
         """The file as it was checked, defaults filled in: what the database keeps."""
         content = self._file.model_dump(mode="json")

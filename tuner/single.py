@@ -9,7 +9,7 @@ from tuner.plain_words import did_you_mean_or_use, listed, shown
 from tuner.search_space import SearchSpace, best_value
 from tuner.trainer_check import check_values
 from tuner.training.device import num_gpus, prepare_process
-from tuner.training.trainer import choose_device, find_trainer, load_data, train_one_epoch
+from tuner.training.trainer import Trainer, choose_device, find_trainer, load_data, train_one_epoch
 from tuner.yaml_source import locate
 
 
@@ -18,7 +18,25 @@ def train_configuration(
 ) -> dict[int, dict[str, float]]:
     """Train all epochs, one line each, and return epoch -> metrics.
 
-    Raises: InputError: a value that cannot be used, no data, or a trainer without the study's metric.
+    Raises: as `train_epochs`.
+    """
+    _, curve = train_epochs(space, configuration, space.epochs, say)
+    values = {metrics[space.metric.name]: epoch for epoch, metrics in reversed(curve.items())}
+    best = best_value(list(values), space.metric.goal)
+    if best is None:
+        say(f"best: no epoch has a finite {space.metric.name}")
+    else:
+        say(f"best: {space.metric.name} {best:.4f} at epoch {values[best]}")
+    return curve
+
+
+def train_epochs(
+    space: SearchSpace, configuration: Mapping[str, Any], epochs: int, say: Callable[[str], None]
+) -> tuple[Trainer, dict[int, dict[str, float]]]:
+    """Train the first epochs, one line each; returns the trainer as it then is, and epoch -> metrics.
+
+    Raises: InputError: a value that cannot be used, no data, or a trainer without the study's metric. TrainingError: the
+        trainer raised.
     """
     check_values(space)
     try:
@@ -33,27 +51,25 @@ def train_configuration(
         )
     prepare_process(cpus)
     try:
-        curve = _train(space, configuration, data, choose_device(gpus), say)
+        return _train(space, configuration, data, choose_device(gpus), epochs, say)
     except TunerError:
         raise
     except Exception as error:  # a bug in one's own training code: its traceback is what helps
         traceback.print_exc()
         raise TrainingError("the trainer failed, see the traceback above") from error
-    values = {metrics[space.metric.name]: epoch for epoch, metrics in reversed(curve.items())}
-    best = best_value(list(values), space.metric.goal)
-    if best is None:
-        say(f"best: no epoch has a finite {space.metric.name}")
-    else:
-        say(f"best: {space.metric.name} {best:.4f} at epoch {values[best]}")
-    return curve
 
 
 def _train(
-    space: SearchSpace, configuration: Mapping[str, Any], data: Any, device: str, say: Callable[[str], None]
-) -> dict[int, dict[str, float]]:
+    space: SearchSpace,
+    configuration: Mapping[str, Any],
+    data: Any,
+    device: str,
+    epochs: int,
+    say: Callable[[str], None],
+) -> tuple[Trainer, dict[int, dict[str, float]]]:
     trainer = find_trainer(space.trainer)(configuration, data, device)
     curve: dict[int, dict[str, float]] = {}
-    for epoch in range(1, space.epochs + 1):
+    for epoch in range(1, epochs + 1):
         metrics = train_one_epoch(trainer, epoch, space.epochs)
         if metrics is None:
             continue
@@ -65,4 +81,4 @@ def _train(
             )
         curve[epoch] = metrics
         say(f"epoch {epoch:3d}/{space.epochs}  " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
-    return curve
+    return trainer, curve

@@ -34,7 +34,7 @@ def load_yaml(text: str) -> tuple[Any, Mapping[KeyPath, int]]:
     """
     loader = None
     try:
-        loader = _Loader(text)
+        loader = Loader(text)
         root = loader.get_single_node()
         if root is None:
             return None, {}
@@ -54,7 +54,7 @@ def load_yaml(text: str) -> tuple[Any, Mapping[KeyPath, int]]:
             loader.dispose()
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """Safe, with the scalars of YAML 1.2's core schema and no other tags, and with bounds."""
 
     def __init__(self, text: str) -> None:
@@ -118,13 +118,13 @@ def _unknown(loader: yaml.SafeLoader, node: yaml.Node) -> None:
 
 
 _CORE = "tag:yaml.org,2002:"
-_Loader.yaml_implicit_resolvers = {
+Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag.removeprefix(_CORE) in ("null", "merge")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(f"{_CORE}bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
-_Loader.add_implicit_resolver(f"{_CORE}int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
-_Loader.add_implicit_resolver(
+Loader.add_implicit_resolver(f"{_CORE}bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+Loader.add_implicit_resolver(f"{_CORE}int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
+Loader.add_implicit_resolver(
     f"{_CORE}float",
     re.compile(
         r"^(?:[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
@@ -132,15 +132,15 @@ _Loader.add_implicit_resolver(
     ),
     list("-+.0123456789"),
 )
-_Loader.yaml_constructors = {
+Loader.yaml_constructors = {
     key: constructor
     for key, constructor in yaml.SafeLoader.yaml_constructors.items()
     if key is not None and key.removeprefix(_CORE) in ("null", "str", "seq", "map")
 }
-_Loader.add_constructor(None, _unknown)
-_Loader.add_constructor(f"{_CORE}int", _integer)
-_Loader.add_constructor(f"{_CORE}float", _float)
-_Loader.add_constructor(f"{_CORE}bool", _boolean)
+Loader.add_constructor(None, _unknown)
+Loader.add_constructor(f"{_CORE}int", _integer)
+Loader.add_constructor(f"{_CORE}float", _float)
+Loader.add_constructor(f"{_CORE}bool", _boolean)
 
 
 def _note_lines(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int]) -> None:

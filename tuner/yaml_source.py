@@ -1,16 +1,20 @@
 """A YAML file as plain values, with the line of every key kept for error messages, and `--set` applied."""
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tuner.errors import InputError, SettingError
 from tuner.plain_words import IN_QUOTES, shown
 from tuner.yaml_loader import DEEPEST, KeyPath, YamlTextError, load_yaml
 
 LARGEST_FILE = 1_000_000  # characters; a search space has some thousand
+SPACE_IN_PYTHON = "search space"  # what errors call one that is no file
 _INTEGERS = range(-(2**63), 2**63)
 
 
@@ -128,6 +132,36 @@ def parse_yaml(text: str, name: str) -> YamlSource:
         found = "is empty" if values is None else f"is {shown(values)}"
         raise InputError(f"{name}: {found}; a search space is a mapping (study:, metric:, space:, …)")
     return YamlSource(name, values, lines, {})
+
+
+def source_of_values(values: Mapping[str, Any], name: str = SPACE_IN_PYTHON) -> YamlSource:
+    """The same from values written in Python; NumPy's numbers become plain ones, tuples lists.
+
+    Raises: InputError: a key that is no text, or a value that a YAML file could not hold.
+    """
+    return YamlSource(name, {key: _plain(value, (key,)) for key, value in values.items()}, {}, {})
+
+
+def _plain(value: Any, path: tuple[Any, ...]) -> Any:
+    """`value`, found at `path`, as YAML would have given it."""
+    where = f"{SPACE_IN_PYTHON}: {'.'.join(map(str, path))}"
+    if not isinstance(path[-1], str):
+        raise InputError(f"{where}: the key {path[-1]!r} is not text; write {str(path[-1])!r}")
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Mapping):
+        return {key: _plain(inner, (*path, key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner, (*path, str(index))) for index, inner in enumerate(value)]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    if value is None:
+        return None
+    raise InputError(
+        f"{where}: {textwrap.shorten(repr(value), 60)} is a {type(value).__name__}; write a number, text, True, False, None, "
+        "or a list or dict of them"
+    )
 
 
 def _deep_copy(value: Any) -> Any:

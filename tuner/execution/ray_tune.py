@@ -117,6 +117,7 @@ class RayTuneExecutor:
                 name="study",
                 storage_path=str(self._folder / "tune"),
                 verbose=0,
+                progress_reporter=tune.CLIReporter(),  # silent; the one Tune takes in a notebook shows an empty box
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )

@@ -46,14 +46,16 @@ class VggTrainer:
         self._device = torch.device(device)
         self._epoch = 0
         torch.manual_seed(derive_seed(self._settings.seed, "weights"))
-        shape = VggShape(
+        self.shape = VggShape(
             self._settings.depth,
             self._settings.filters,
             len(data.class_names),
             self._settings.bn_position,
             self._settings.dropout,
         )
-        self.model = Vgg(shape).to(self._device).to(memory_format=torch.channels_last)  # measured faster on CPU and GPU
+        self.model = (
+            Vgg(self.shape).to(self._device).to(memory_format=torch.channels_last)
+        )  # measured faster on CPU and GPU
         self._optimizer = torch.optim.Adam(
             self.model.parameters(),
             lr=self._settings.learning_rate,
