@@ -124,9 +124,10 @@ def train(space: SpaceFile, overrides: Overrides = []) -> None:
 def validate(space: SpaceFile, overrides: Overrides = []) -> None:
     """Check a search space file, and say what it asks for."""
     checked = _load(space, tuple(overrides))
-    from tuner.trainer_check import check_values
+    from tuner.trainer_check import check_travels, check_values
 
     check_values(checked)
+    check_travels(checked)
     names = ", ".join(parameter.name for parameter in checked.parameters)
     print(
         f"{space}: right. Study {checked.study}: {checked.metric.goal} {checked.metric.name} over {names or 'no parameter'}, "

@@ -10,7 +10,7 @@ from storage.errors import DatabaseUnreachableError, StudyChangedError, StudyNot
 from storage.store import StudyStore
 from tuner.search_space import SearchSpace
 from tuner.study import rule_of
-from tuner.trainer_check import check_values
+from tuner.trainer_check import check_travels, check_values
 
 _MAY_CHANGE = ("budget", "resources", "concurrency")
 _MAY_CHANGE_SETTINGS = ("data_dir",)  # the data may lie elsewhere; that they are the same is checked by their checksum
@@ -23,6 +23,7 @@ def check_launch(space: SearchSpace, storage: str) -> None:
     """
     rule_of(space)
     check_values(space)
+    check_travels(space)
     check_can_launch(storage)
     cpus = space.resources.cpus
     if cpus != "auto" and cpus > (os.cpu_count() or 1):
