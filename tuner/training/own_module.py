@@ -8,6 +8,7 @@ launch on many would find. See docs/decisions/0007-own-trainers-travel.md.
 import ast
 import atexit
 import importlib
+import importlib.util
 import os
 import shutil
 import site
