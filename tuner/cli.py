@@ -194,9 +194,10 @@ def validate(space: SpaceFile, overrides: Overrides = []) -> None:
     """Check a search space file, and say what it asks for."""
     checked = _load(space, tuple(overrides))
     from tuner.rungs import rung_lines
-    from tuner.trainer_check import check_values
+    from tuner.trainer_check import check_travels, check_values
 
     check_values(checked)
+    check_travels(checked)
     if checked.sampler.name not in ("tpe", "random"):  # those are always there, and Optuna takes a second to import
         from tuner.sampling import check_sampler
 

@@ -1,15 +1,22 @@
-"""`package.module:Name` from a search space as the object it names; one's own module lies in the working folder."""
+"""`package.module:Name` from a search space as the object it names."""
 
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from tuner.errors import InputError
+from tuner.plain_words import did_you_mean, did_you_mean_or_use, shown
 
 
-def import_object(key: str, path: str, names: Iterable[str]) -> Any:
-    """Import what `path` names.
+def look_in_working_folder() -> None:
+    """From here on this process finds the modules of its working folder."""
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+
+
+def import_object(key: str, path: str, names: Collection[str]) -> Any:
+    """Import what `path` names, from where Python looks.
 
     Args:
         key: the key of the search space that holds the path, for errors.
@@ -19,9 +26,10 @@ def import_object(key: str, path: str, names: Iterable[str]) -> Any:
     """
     module_name, _, attribute = path.partition(":")
     if not module_name or not attribute:
-        raise InputError(f"{key}: {path!r} is no {key}; use {', '.join(names)} or package.module:Class")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+        raise InputError(
+            f"{key}: {shown(path)} is no {key}{did_you_mean_or_use(path, names)} "
+            f"{', '.join(names)} or package.module:Class"
+        )
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -36,4 +44,5 @@ def import_object(key: str, path: str, names: Iterable[str]) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError as error:
-        raise InputError(f"{key}: module {module_name!r} has no {attribute!r}") from error
+        near = did_you_mean(attribute, (name for name in dir(module) if not name.startswith("_")))
+        raise InputError(f"{key}: module {module_name!r} has no {attribute!r}{near}") from error

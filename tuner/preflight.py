@@ -12,7 +12,7 @@ from tuner.errors import InputError
 from tuner.rungs import rule_of
 from tuner.sampling import check_sampler
 from tuner.search_space import SearchSpace, check_search_space
-from tuner.trainer_check import check_values
+from tuner.trainer_check import check_travels, check_values
 from tuner.yaml_source import source_of_values
 
 _MAY_CHANGE = ("budget", "resources", "concurrency", "enqueue")
@@ -27,6 +27,7 @@ def check_launch(space: SearchSpace, storage: str) -> None:
     rule_of(space)
     check_sampler(space)
     check_values(space)
+    check_travels(space)
     check_can_launch(storage)
     cpus = space.resources.cpus
     if cpus != "auto" and cpus > (os.cpu_count() or 1):

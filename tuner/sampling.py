@@ -19,7 +19,7 @@ from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, Ra
 from tuner.distributions import Categorical, Fixed, Number, Parameter
 from tuner.errors import InputError, SettingError
 from tuner.grid import grid_points
-from tuner.import_path import import_object
+from tuner.import_path import import_object, look_in_working_folder
 from tuner.search_space import SAMPLERS, SearchSpace
 from tuner.yaml_source import locate
 
@@ -97,6 +97,7 @@ def make_sampler(name: str, study_seed: int, number: int) -> BaseSampler:
     trial_seed = derive_seed(study_seed, "sampler", number)
     if name in _SAMPLERS:
         return _SAMPLERS[name](study_seed, trial_seed)
+    look_in_working_folder()
     make = import_object("sampler", name, SAMPLERS)
     try:
         sampler: BaseSampler = make(seed=trial_seed)

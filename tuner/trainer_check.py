@@ -1,13 +1,14 @@
 """What a trainer says to a search space, before anything is started."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from tuner.distributions import active_parameters
 from tuner.errors import InputError, SettingError
 from tuner.plain_words import did_you_mean_or_use, shown
 from tuner.search_space import SearchSpace
-from tuner.training.trainer import check_configuration, data_settings, metrics_of
+from tuner.training.trainer import check_configuration, check_trainer, data_settings, metrics_of, own_module
 from tuner.yaml_source import locate
 
 
@@ -16,6 +17,8 @@ def check_values(space: SearchSpace) -> None:
 
     Raises: InputError: file, line and key, what was found, what is allowed.
     """
+    with _located(space):
+        check_trainer(space.trainer)
     given = metrics_of(space.trainer)
     if given is not None and space.metric.name not in given:
         raise space.source.error(
@@ -35,10 +38,29 @@ def check_values(space: SearchSpace) -> None:
             _try(space, {**in_force, parameter.name: value})
 
 
+def check_travels(space: SearchSpace) -> None:
+    """Check that the trainer's own module can be sent to the workers.
+
+    Raises: InputError: why it cannot.
+    """
+    with _located(space):
+        own_module(space.trainer)
+
+
 def _try(space: SearchSpace, values: Mapping[str, Any]) -> None:
     try:
-        check_configuration(space.trainer, {**space.settings, **values})
+        with _located(space):
+            check_configuration(space.trainer, {**space.settings, **values})
     except SettingError as error:
         raise locate(space.source, error, ("space" if error.key in values else "settings",)) from error
+
+
+@contextmanager
+def _located(space: SearchSpace) -> Iterator[None]:
+    """What is said of the trainer as a whole is said of the file's line that names it."""
+    try:
+        yield
+    except SettingError:
+        raise
     except InputError as error:
         raise space.source.error(["trainer"], str(error).removeprefix("trainer: ")) from error

@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +40,8 @@ from tuner.execution.attempt import AttemptRunner, Broken, Job
 from tuner.execution.output import OutputCapture
 from tuner.search_space import Resources
 from tuner.study import Assignment, AttemptEnd, Decider, EpochReport, Idle
+from tuner.training.own_module import OwnModule
+from tuner.training.trainer import own_module
 
 _ANSWER = "answer"
 Answer = TypeVar("Answer")
@@ -101,8 +104,9 @@ class RayTuneExecutor:
         """
         checksum = self._data.checksum() if hasattr(self._data, "checksum") else None
         attempts = _Attempts(study, self._trainer, self.cpus, self.gpus, checksum)
+        parcel = _Parcel(own_module(self._trainer), str(self._folder), ray.put(self._data))
         trainable = tune.with_resources(
-            tune.with_parameters(_Worker, data=self._data), {"cpu": self.cpus, "gpu": self.gpus}
+            tune.with_parameters(_Worker, parcel=parcel), {"cpu": self.cpus, "gpu": self.gpus}
         )
         tuner = tune.Tuner(
             trainable,
@@ -227,12 +231,24 @@ class _Report(FIFOScheduler):  # type: ignore[misc]
         self._attempts.lost(trial.trial_id, _last_words(trial))
 
 
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """What a worker is given once. The data stay a reference: they may be of a class that only the module knows."""
+
+    own_module: OwnModule | None
+    folder: str  # the launch's temporary one, on the driver's machine
+    data: Any
+
+
 class _Worker(tune.Trainable):  # type: ignore[misc]
     """A worker process; it is kept between attempts, with all it has imported."""
 
-    def setup(self, config: dict[str, Any], data: Any = None) -> None:
-        self._data = data
+    def setup(self, config: dict[str, Any], parcel: _Parcel | None = None) -> None:
+        assert parcel is not None  # Tune wants a default
         self._output = OutputCapture()
+        if parcel.own_module is not None:
+            parcel.own_module.install(within=parcel.folder)
+        self._data = ray.get(parcel.data)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

@@ -1,13 +1,13 @@
 """What the rest of the product knows of training: one class, found by name."""
 
-import importlib
-import sys
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tuner.errors import InputError, TrainingError
-from tuner.plain_words import did_you_mean, did_you_mean_or_use, shown
+from tuner.import_path import import_object, look_in_working_folder
+from tuner.training.own_module import OwnModule, pack
 
 Configuration = Mapping[str, Any]
 
@@ -63,6 +63,8 @@ class Trainer(Protocol):
 def find_trainer(name: str) -> type[Trainer]:
     """The trainer class behind `trainer:` of a search space: `vgg`, or `package.module:Class` of one's own.
 
+    Looks where Python looks: in a driver `check_trainer` or `load_data` has put the working folder there, on a worker it
+    must not be.
     Raises: InputError: no such module or class.
     """
     built_in = _BUILT_IN.get(name)
@@ -97,23 +99,46 @@ def checked_numbers(what: str, metrics: Any) -> dict[str, float]:
         raise TrainingError(f"{what} must return a mapping of names to numbers, not {metrics!r}: {error}") from error
 
 
+def check_trainer(name: str) -> None:
+    """Refuse what is no trainer; from here on this process finds the modules of its working folder.
+
+    Raises: InputError: no such module or class, a method is missing, or the constructor takes something else.
+    """
+    look_in_working_folder()
+    if name in _BUILT_IN:
+        return
+    found = _import(name)
+    missing = [m for m in ("train_epoch", "state_dict", "load_state_dict") if not hasattr(found, m)]
+    if not isinstance(found, type) or missing:
+        lacks = f"has no {missing[0]}()" if missing else "is no class"
+        raise InputError(
+            f"trainer: {name!r} {lacks}; a trainer is a class with train_epoch, state_dict and load_state_dict"
+        )
+    signature = inspect.signature(found)
+    try:
+        signature.bind({}, None, "cpu")
+    except TypeError as error:
+        raise InputError(
+            f"trainer: {name!r} is made with {found.__name__}{signature}; "
+            "its __init__ must take (self, configuration, data, device)"
+        ) from error
+
+
+def own_module(name: str) -> OwnModule | None:
+    """What workers need to import the trainer; None for ours and for installed ones, which are there already.
+
+    Raises: InputError: it cannot travel.
+    """
+    return None if name in _BUILT_IN else pack(name.partition(":")[0])
+
+
 def check_configuration(name: str, configuration: Configuration) -> None:
     """Refuse a configuration that the trainer could not use.
 
     Raises: SettingError: which key, what was found and what is allowed. InputError: no such trainer.
     """
     built_in = _BUILT_IN.get(name)
-    if built_in:
-        check = _import(built_in.check_configuration)
-    else:
-        found = _import(name)
-        missing = [m for m in ("train_epoch", "state_dict", "load_state_dict") if not hasattr(found, m)]
-        if not isinstance(found, type) or missing:
-            lacks = f"has no {missing[0]}()" if missing else "is no class"
-            raise InputError(
-                f"trainer: {name!r} {lacks}; a trainer is a class with train_epoch, state_dict and load_state_dict"
-            )
-        check = getattr(found, "check_configuration", None)
+    check = _import(built_in.check_configuration) if built_in else getattr(_import(name), "check_configuration", None)
     if check is None:
         return
     try:
@@ -146,33 +171,11 @@ def load_data(name: str, configuration: Configuration) -> Any:
 
     Raises: InputError: the data are not where the configuration says.
     """
+    look_in_working_folder()
     built_in = _BUILT_IN.get(name)
     load = _import(built_in.load_data) if built_in else getattr(_import(name), "load_data", None)
     return None if load is None else load(configuration)
 
 
 def _import(path: str) -> Any:
-    module_name, _, attribute = path.partition(":")
-    if not module_name or not attribute:
-        raise InputError(
-            f"trainer: {shown(path)} is no trainer{did_you_mean_or_use(path, _BUILT_IN)} "
-            f"{', '.join(_BUILT_IN)} or package.module:Class"
-        )
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # one's own module lies in the working folder
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"trainer: module {error.name!r} (for {path!r}) is not found; looked in the working folder "
-            "and among the installed packages"
-        ) from error
-    except (Exception, SystemExit) as error:  # whatever one's own module does when it is imported
-        raise InputError(
-            f"trainer: module {module_name!r} cannot be imported: {type(error).__name__}: {error}"
-        ) from error
-    try:
-        return getattr(module, attribute)
-    except AttributeError as error:
-        near = did_you_mean(attribute, (name for name in dir(module) if not name.startswith("_")))
-        raise InputError(f"trainer: module {module_name!r} has no {attribute!r}{near}") from error
+    return import_object("trainer", path, _BUILT_IN)
