@@ -4,6 +4,7 @@ A new error needs a case here (tests/test_errors.py says so): its group, what th
 changed line of the file below, other files, or something prepared, where the command line alone does not show it.
 """
 
+import math
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -88,11 +89,21 @@ def _images(*sizes: int, empty_class: bool = False) -> Callable[[Path], None]:
     return prepare
 
 
-def _launched(folder: Path) -> None:
+def _launched(folder: Path, tenth: float = 0.1) -> None:
     """The study of the file, run to its end into tuner.db."""
     space = check_search_space(parse_yaml(SPACE, "space.yaml"))
-    executor = SimulatedExecutor(lambda configuration, epoch: {"validation_accuracy": epoch / 10})
+    executor = SimulatedExecutor(lambda configuration, epoch: {"validation_accuracy": epoch * tenth})
     launch(space, _url(folder), say=lambda line: None, make_executor=lambda space, data: executor)
+
+
+def _launched_to_nothing(folder: Path) -> None:
+    _launched(folder, math.nan)
+
+
+def _launched_beside_a_closed_folder(folder: Path) -> "_Patched":
+    _launched(folder)
+    (folder / "models").mkdir()
+    return _Patched("os.access", lambda path, mode, **how: Path(path).name != "models")
 
 
 def _launched_on_other_data(folder: Path) -> None:
@@ -289,6 +300,12 @@ CASES = (
     Case(TRAINER, "It is a function", "validate space.yaml --set trainer=mine:Mine", files={"mine.py": "def Mine(): ...\n"}),
     Case(TRAINER, "Its own check breaks", "validate space.yaml --set trainer=mine:Mine",
          files=_own_trainer(more="    @staticmethod\n    def check_configuration(configuration): return configuration['width']\n")),
+    Case(TRAINER, "Its constructor takes something else", "validate space.yaml --set trainer=mine:Mine",
+         files={"mine.py": _own_trainer()["mine.py"].replace("configuration, data, device", "configuration")}),
+    Case(TRAINER, "It imports another module of the folder", "validate space.yaml --set trainer=mine:Mine",
+         files={"mine.py": "import helpers\n" + _own_trainer()["mine.py"], "helpers.py": ""}),
+    Case(TRAINER, "Its package holds its data", "validate space.yaml --set trainer=big.model:Mine",
+         files={"big/model.py": _own_trainer()["mine.py"], "big/data.bin": b"x" * 11_000_000}),
     Case(TRAINER, "It raises while it trains", f"train space.yaml --set trainer=mine:Mine {ONE}",
          files=_own_trainer("    def train_epoch(self): raise ValueError('a bug of mine')\n"), exit_code=1, traceback=True),
     Case(TRAINER, "It returns no metrics", f"train space.yaml --set trainer=mine:Mine {ONE}",
@@ -336,6 +353,14 @@ CASES = (
     Case(COMMANDS, "A word too many", "status digits mnist"),
     Case(COMMANDS, "A number of trials that is none", "launch space.yaml --trials many"),
     Case(COMMANDS, "A number out of range", "best digits --top 0"),
+    Case(COMMANDS, "Two forms at once", "best digits --json --yaml", prepare=_launched),
+    Case(COMMANDS, "A value set for a table", "best digits --set settings.data_dir=images", prepare=_launched),
+    Case(COMMANDS, "A winner made another one", "best digits --yaml --set settings.epochs=3", prepare=_launched),
+    Case(COMMANDS, "A winner of a study without a figure", "best digits --yaml", prepare=_launched_to_nothing),
+    Case(COMMANDS, "Weights over another file", "best digits --weights notes.txt", files={"notes.txt": "mine"}, prepare=_launched),
+    Case(COMMANDS, "Weights into a folder that is not there", "best digits --weights models/best.pt", prepare=_launched),
+    Case(COMMANDS, "Weights into a folder that may not be written", "best digits --weights models/best.pt",
+         prepare=_launched_beside_a_closed_folder),
     Case(COMMANDS, "A trial that is not there", "logs digits 99", prepare=_launched),
     Case(COMMANDS, "Nobody there to be asked", "delete digits", prepare=_launched),
     Case(COMMANDS, "A study that is being run is deleted", "delete digits --yes", prepare=_launched_and_being_run),

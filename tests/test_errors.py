@@ -28,6 +28,15 @@ FOR_USERS = {"InputError", "SettingError", "TrainingError", "TunerError", "YamlT
 IN_A_WORKER = "raised in a worker process, told in the trial's line"
 # places that no command line reaches in a test of seconds: why, and the test that shows the error
 ELSEWHERE = {
+    "tuner/training/own_module.py:pack": ("only a script can do that", "test_the_script_itself_is_refused"),
+    "tuner/training/weights.py:save_weights": (
+        "the disk is full",
+        "test_weights_that_cannot_be_written_leave_nothing_half_written",
+    ),
+    "tuner/yaml_source.py:_plain": (
+        "a search space written in Python",
+        "test_errors_in_a_search_space_written_in_python_name_its_keys",
+    ),
     "tuner/early_stopping.py:rung_levels": (
         "a file cannot hold such a reduction_factor",
         "test_numbers_that_make_no_ladder_are_refused",

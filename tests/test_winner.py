@@ -14,7 +14,7 @@ from storage.reading import StudyReader
 from tests import trainers
 from tests.cli import Folder
 from tests.studies import BASE, make_space, simulate
-from tests.trainers import curve
+from tests.trainers import Curve, curve
 from tuner.errors import InputError
 from tuner.execution.attempt import AttemptRunner, Broken, Job
 from tuner.execution.simulated import SimulatedExecutor
@@ -22,6 +22,7 @@ from tuner.launching import launch
 from tuner.study import Assignment, Decider
 from tuner.training.augmentation import normalize
 from tuner.training.data import load_data
+from tuner.training.weights import save_weights
 from tuner.winner import winner_yaml, write_winner
 from tuner.yaml_source import parse_yaml
 from tuner.yaml_writer import write_yaml
@@ -198,3 +199,16 @@ def test_a_study_without_a_finite_value_has_no_winner(sqlite_url: str) -> None:
     simulate(make_space(), sqlite_url, nothing)
     with pytest.raises(InputError, match="study 's' has no trial with a finite value yet; see tuner status s"):
         winner_yaml(StudyReader(sqlite_url).study("s"))
+
+
+def test_weights_that_cannot_be_written_leave_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(weights: Any, stream: Any) -> None:
+        stream.write(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tuner.training.weights.torch.save", full)
+    with pytest.raises(InputError, match=r"best\.pt: cannot be written .*No space left on device"):
+        save_weights(Curve({"x": 0.3}, None, "cpu"), tmp_path / "best.pt")
+    assert list(tmp_path.iterdir()) == []
