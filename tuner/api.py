@@ -13,7 +13,7 @@ def launch(space: str | Path, *, storage: str | None = None, overrides: Sequence
     """Start the study of a search space file, or go on with it, and return it as it then stands.
 
     Args:
-        space: path of the YAML file.
+        space: path of the YAML file, or the name of one that ships.
         storage: database URL; TUNER_STORAGE or a SQLite file in the working folder when None.
         overrides: `KEY=VALUE` for any key of the file.
     Raises: TunerError, StorageError: complete messages.

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tuner.distributions import Fixed, Parameter, active_parameters, parse_space
 from tuner.errors import SettingError
 from tuner.plain_words import first_problem
+from tuner.shipped import find_search_space
 from tuner.yaml_source import YamlSource, locate, read_yaml
 
 
@@ -123,11 +124,11 @@ class SearchSpace:
 
 
 def load_search_space(path: Path, overrides: tuple[str, ...] = ()) -> SearchSpace:
-    """Read and check a file, with `KEY=VALUE` overrides applied first.
+    """Read and check a file, or one that ships under that name, with `KEY=VALUE` overrides applied first.
 
     Raises: InputError: file, line and key, what was found, what is allowed, what to do.
     """
-    return check_search_space(read_yaml(path).with_overrides(overrides))
+    return check_search_space(read_yaml(find_search_space(path)).with_overrides(overrides))
 
 
 def check_search_space(source: YamlSource) -> SearchSpace:
@@ -159,6 +160,11 @@ def check_search_space(source: YamlSource) -> SearchSpace:
     if both:
         raise source.error(["space", both[0]], "is under settings too; keep it in one place")
     return SearchSpace(file, parameters, source)
+
+
+def file_schema() -> dict[str, Any]:
+    """The JSON Schema of the file's keys as far as types go; `tuner.schema` says the rest."""
+    return _File.model_json_schema()
 
 
 def best_value(values: list[float], goal: str) -> float | None:

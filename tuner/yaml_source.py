@@ -92,12 +92,10 @@ class YamlSource:
 def read_yaml(path: Path) -> YamlSource:
     """Read a file whose top level is a mapping.
 
-    Raises: InputError: no such file, not YAML, a key twice, no mapping.
+    Raises: InputError: it cannot be read, not YAML, a key twice, no mapping.
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; give the path of a search space (a YAML file)") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
     return parse_yaml(text, str(path))
