@@ -29,6 +29,8 @@ def finished(folder: Folder) -> Folder:
     ("arguments", "message"),
     [
         (["none.yaml"], "error: none.yaml: no such file; give the path of a search space"),
+        (["quikstart"], "error: quikstart: no such file; did you mean 'quickstart'? give the path of a search space (a YAML"),
+        (["search_spaces/vgg38.yaml"], "vgg38.yaml: no such file; did you mean 'vgg38'?"),
         (["space.yaml", "--set", "bugdet.trials=3"], "error: --set: bugdet: unknown key; did you mean 'budget'?"),
         (["space.yaml", "--set", "settings.epochs=many"], "error: --set: settings.epochs: 'many' is not allowed"),
         (["space.yaml", "--set", "space.x={low: 2, high: 1}"], "error: --set: space.x: low=2 is above high=1; swap them"),
@@ -188,9 +190,38 @@ def test_validate_says_what_a_file_asks_for(folder: Folder) -> None:
     assert "settings.depth: 37 is no depth of this network" in wrong.stderr
 
 
+def test_a_search_space_that_ships_is_found_by_name_unless_a_file_of_that_path_is_there(folder: Folder) -> None:
+    shipped = folder.run("validate", "vgg38")
+    assert shipped.returncode == 0, shipped.stderr
+    assert "vgg38: right. Study vgg38-cifar100:" in shipped.stdout
+    (folder.path / "quickstart").mkdir()  # a folder is no search space
+    assert "Study quickstart:" in folder.run("validate", "quickstart").stdout
+    folder.write("vgg38", study="mine")
+    assert "vgg38: right. Study mine:" in folder.run("validate", "vgg38").stdout
+
+
+def test_schema_prints_the_json_schema(folder: Folder) -> None:
+    from tuner.schema import search_space_schema
+
+    assert json.loads(folder.run("schema").stdout) == search_space_schema()
+
+
+def test_a_trainer_that_needs_a_module_beside_it_is_refused_before_anything_starts(folder: Folder) -> None:
+    (folder.path / "mine.py").write_text("import helper\nfrom trainers import Curve\nclass Mine(Curve): pass\n")
+    (folder.path / "helper.py").write_text("")
+    space = folder.write("space.yaml", trainer="mine:Mine")
+    for command in ("validate", "launch"):
+        ended = folder.run(command, space)
+        assert ended.returncode == 2
+        assert "error: space.yaml:5: trainer: mine.py imports 'helper' of the working folder, but only" in ended.stderr
+    assert folder.files() == {"space.yaml", "mine.py", "helper.py"}
+    alone = folder.run("train", space, "--set", "space.x=0.3", "--set", "space.kind=b")
+    assert alone.returncode == 0, alone.stderr  # in this process it works
+
+
 def test_version_and_help(folder: Folder) -> None:
     assert folder.run("--version").stdout == f"tuner {tuner.__version__}\n"
-    for command in ("launch", "status", "best", "logs", "delete", "train", "validate"):
+    for command in ("launch", "status", "best", "logs", "delete", "train", "validate", "schema"):
         assert command in folder.run("--help").stdout
 
 

@@ -28,6 +28,7 @@ def test_every_room_keeps_to_its_imports() -> None:
         (["--help"], ["torch", "ray", "optuna", "sqlalchemy", "pydantic", "yaml", "plotly"]),
         (["--version"], ["torch", "ray", "optuna", "sqlalchemy", "yaml"]),
         (["validate", "search_spaces/vgg38.yaml"], ["torch", "ray", "optuna", "sqlalchemy", "storage"]),
+        (["schema"], ["torch", "ray", "optuna", "sqlalchemy", "storage"]),
         (TRAIN, ["ray", "optuna", "sqlalchemy", "storage"]),
     ],
 )

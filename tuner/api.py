@@ -19,7 +19,7 @@ def launch(
     """Start the study of a search space, or go on with it, and return it as data frames; prints a line for each event.
 
     Args:
-        space: path of the YAML file, or its keys and values as a dict.
+        space: path of the YAML file, the name of one that ships, or its keys and values as a dict.
         storage: database URL; TUNER_STORAGE or a SQLite file in the working folder when None.
         overrides: `KEY=VALUE` for any key of the search space.
     Raises: TunerError, StorageError: complete messages.

@@ -26,7 +26,9 @@ app = typer.Typer(
     help="Hyperparameter optimization: Ray Tune schedules, Optuna samples, one SQL database remembers.",
 )
 
-SpaceFile = Annotated[Path, typer.Argument(metavar="SPACE.yaml", help="A search space file.")]
+SpaceFile = Annotated[
+    Path, typer.Argument(metavar="SPACE.yaml", help="A search space file, or the name of one that ships: quickstart.")
+]
 Overrides = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set any key of the file, e.g. settings.epochs=3.")
 ]
@@ -209,6 +211,14 @@ def validate(space: SpaceFile, overrides: Overrides = []) -> None:
     )
     for line in rung_lines(checked):
         print(line)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a search space file, with which an editor completes and checks it."""
+    from tuner.schema import search_space_schema
+
+    _print_json(search_space_schema())
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from tuner.distributions import Fixed, Parameter, active_parameters, check_given, parse_space
 from tuner.errors import SettingError
 from tuner.plain_words import first_problem, name_problem, not_allowed, shown
+from tuner.shipped import find_search_space
 from tuner.yaml_source import YamlSource, locate, read_yaml
 
 SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp", "qmc")
@@ -24,6 +25,7 @@ _KEYS_OF_RULE = {
     "median": ("name", "min_epochs", "min_trials"),
     "none": ("name",),
 }
+RULES = tuple(_KEYS_OF_RULE)
 
 
 class _Strict(BaseModel):
@@ -171,11 +173,11 @@ class SearchSpace:
 
 
 def load_search_space(path: Path, overrides: tuple[str, ...] = ()) -> SearchSpace:
-    """Read and check a file, with `KEY=VALUE` overrides applied first.
+    """Read and check a file, or one that ships under that name, with `KEY=VALUE` overrides applied first.
 
     Raises: InputError: file, line and key, what was found, what is allowed, what to do.
     """
-    return check_search_space(read_yaml(path).with_overrides(overrides))
+    return check_search_space(read_yaml(find_search_space(path)).with_overrides(overrides))
 
 
 def check_search_space(source: YamlSource) -> SearchSpace:
@@ -224,6 +226,11 @@ def _check_keys_of_rule(stopping: EarlyStopping, source: YamlSource) -> None:
         raise source.error(
             ["early_stopping", key], f"rule {stopping.name} has no such key; it takes {', '.join(allowed)}"
         )
+
+
+def file_schema() -> dict[str, Any]:
+    """The JSON Schema of the file's keys as far as types go; `tuner.schema` says the rest."""
+    return _File.model_json_schema()
 
 
 def best_value(values: list[float], goal: str) -> float | None:

@@ -104,13 +104,11 @@ class YamlSource:
 def read_yaml(path: Path) -> YamlSource:
     """Read a file whose top level is a mapping.
 
-    Raises: InputError: no such file, not YAML, a key twice, no mapping.
+    Raises: InputError: it cannot be read, not YAML, a key twice, no mapping.
     """
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read(LARGEST_FILE + 1)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; give the path of a search space (a YAML file)") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not text in UTF-8 ({error.reason} at byte {error.start})") from error
     except (OSError, ValueError) as error:

@@ -1,0 +1,29 @@
+"""The search spaces that ship with the product, found by name: `tuner launch quickstart`."""
+
+from pathlib import Path
+
+from tuner.errors import InputError
+from tuner.plain_words import did_you_mean, listed
+
+_FOLDER = Path(__file__).resolve().parent.parent / "search_spaces"  # beside the package, in a checkout and installed
+
+
+def shipped_names() -> list[str]:
+    """Names of all search spaces that ship, in order; `/` parts a folder from a file."""
+    return sorted(file.relative_to(_FOLDER).with_suffix("").as_posix() for file in _FOLDER.rglob("*.yaml"))
+
+
+def find_search_space(path: Path) -> Path:
+    """The file that is meant: the one of that path, else the one that ships under that name.
+
+    Raises: InputError: neither is there; it names what ships, and the nearest.
+    """
+    if path.exists() and not path.is_dir():
+        return path
+    names = shipped_names()
+    if path.as_posix() in names:
+        return _FOLDER / f"{path.as_posix()}.yaml"
+    raise InputError(
+        f"{path}: no such file{did_you_mean(path.stem, names)}; give the path of a search space (a YAML file) or the name "
+        f"of one that ships: {listed(names)}"
+    )
