@@ -200,6 +200,7 @@ FILE, VALUES, RANGES, SEARCH, SETTINGS, TRAINER, DATA, DATABASE, MACHINE, COMMAN
 CASES = (
     Case(FILE, "There is no such file", "launch spaec.yaml"),
     Case(FILE, "It is a folder", "validate .", files={"x.txt": ""}),
+    Case(FILE, "Its name is longer than a file's may be", "validate " + "x" * 300),
     Case(FILE, "It is empty", "validate empty.yaml", files={"empty.yaml": ""}),
     Case(FILE, "It is not text", "validate photo.png", files={"photo.png": b"\x89PNG\r\n"}),
     Case(FILE, "It is far too long", "validate log.txt", files={"log.txt": "x" * 1_000_001}),

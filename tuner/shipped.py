@@ -18,7 +18,10 @@ def find_search_space(path: Path) -> Path:
 
     Raises: InputError: neither is there; it names what ships, and the nearest.
     """
-    if path.exists() and not path.is_dir():
+    try:
+        if path.exists() and not path.is_dir():
+            return path
+    except OSError:  # a name too long, a folder that may not be entered: reading it says so
         return path
     names = shipped_names()
     if path.as_posix() in names:
