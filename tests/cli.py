@@ -27,7 +27,13 @@ class Folder:
         (path / "home").mkdir()
         name, _, value = self._mark.partition("=")
         kept = {key: text for key, text in os.environ.items() if not key.startswith(("TUNER_", "RAY_"))}
-        self.environment = {**kept, name: value, "HOME": str(path / "home"), "PYTHONUNBUFFERED": "1"}
+        self.environment = {
+            **kept,
+            name: value,
+            "TUNER_CIFAR100_URL": "http://127.0.0.1:9/",
+            "HOME": str(path / "home"),
+            "PYTHONUNBUFFERED": "1",
+        }
 
     def write(self, name: str, **changes: object) -> str:
         """A search space file, the base one with keys replaced."""

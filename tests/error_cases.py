@@ -77,16 +77,23 @@ class Mine:
     return {"mine.py": begin + train_epoch + more}
 
 
-def _images(*sizes: int, empty_class: bool = False) -> Callable[[Path], None]:
+def _images(
+    *sizes: int, empty_class: bool = False, validation: Mapping[str, int] | None = None
+) -> Callable[[Path], None]:
     def prepare(folder: Path) -> None:
-        bear = folder / "images" / "train" / "bear"
-        bear.mkdir(parents=True)
         for number, size in enumerate(sizes):
-            Image.fromarray(np.zeros((size, size, 3), np.uint8)).save(bear / f"{number}.png")
+            _draw(folder / "images" / "train" / "bear" / f"{number}.png", size)
+        for name, size in (validation or {}).items():
+            _draw(folder / "images" / "validation" / name / "0.png", size)
         if empty_class:
             (folder / "images" / "train" / "wolf").mkdir()
 
     return prepare
+
+
+def _draw(file: Path, size: int) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.zeros((size, size, 3), np.uint8)).save(file)
 
 
 def _launched(folder: Path, tenth: float = 0.1) -> None:
@@ -321,6 +328,18 @@ CASES = (
          prepare=_images(32, 16)),
     Case(DATA, "An image is damaged", "launch space.yaml --set settings.dataset=cifar100 --set settings.data_dir=images",
          files={"images/train/bear/0.png": "no picture"}),
+    Case(DATA, "The archive is damaged", "launch space.yaml --set settings.dataset=cifar100 --set settings.data_dir=images",
+         files={"images/cifar-100-python.tar.gz": b"half of it"}),
+    Case(DATA, "A folder of one's own images that is not named", "launch space.yaml --set settings.dataset=folder"),
+    Case(DATA, "A folder without train", "launch space.yaml --set settings.dataset=folder --set settings.data_dir=images"),
+    Case(DATA, "Images too small for the network", "launch space.yaml --set settings.dataset=folder --set settings.data_dir=images",
+         prepare=_images(6, 6)),
+    Case(DATA, "A single image", "launch space.yaml --set settings.dataset=folder --set settings.data_dir=images",
+         prepare=_images(16)),
+    Case(DATA, "Validation images of another size", "launch space.yaml --set settings.dataset=folder --set settings.data_dir=images",
+         prepare=_images(16, 16, validation={"bear": 20})),
+    Case(DATA, "A class is missing", "launch space.yaml --set settings.dataset=folder --set settings.data_dir=images",
+         prepare=_images(16, 16, validation={"bear": 16, "wolf": 16})),
     Case(DATA, "More images are asked for than there are", "launch space.yaml --set settings.train_images=5000"),
     Case(DATABASE, "There is none yet", "status"),
     Case(DATABASE, "An empty URL", "launch space.yaml --storage ''"),

@@ -42,7 +42,7 @@ def finished(folder: Folder) -> Folder:
         (["space.yaml", "--storage", "sqlite:///no/folder.db"], "error: storage: folder no does not exist"),
         (["space.yaml", "--storage", "postgresql://me:s3cret@127.0.0.1:1/x"], "me:***@127.0.0.1:1/x cannot be reached"),
         (["space.yaml", "--storage", "nonsense"], "error: storage: 'nonsense' is no database URL"),
-        ([str(VGG38)], "vgg38.yaml:8: settings.data_dir: no images: data/cifar100/train is not a folder"),
+        ([str(VGG38)], "vgg38.yaml:8: settings.data_dir: no images: data/cifar100 has neither class folders"),
         (["space.yaml", "--set", "trainer=broken:Trainer"], "error: --set: trainer: module 'broken' cannot be imported: SyntaxError"),
         (["space.yaml", "--set", "trainer=os:path"], "error: --set: trainer: 'os:path' has no train_epoch()"),
         ([str(VGG38), "--set", "metric.name=accuracy"], "error: --set: metric.name: 'accuracy' is not given by trainer vgg"),

@@ -38,9 +38,9 @@ _DESCRIPTIONS = {
     "resources": "What one trial is given.",
     "resources.gpus": "GPUs of one trial; auto is one where there is one. A number is a demand.",
     "resources.cpus": "CPUs of one trial; auto is 1. A number is a demand.",
-    "settings.dataset": "cifar100, or digits (bundled with scikit-learn, needs no download).",
+    "settings.dataset": "cifar100, digits (bundled with scikit-learn, needs no download), or folder: your own images.",
     "settings.epochs": "Epochs of a trial that is not stopped early.",
-    "settings.data_dir": "Folder with train/<class>/*.png and test/<class>/*.png.",
+    "settings.data_dir": "Folder with train/<class>/*.png and test/<class>/*.png; for cifar100 also with its archive.",
     "settings.depth": "Layers of the network: 8, 14, 20, … 38, that is 6 n + 8.",
     "settings.filters": "Channels of every convolution.",
     "settings.bn_position": "Batch normalization after the convolutions: none, before or after the activation.",
@@ -52,7 +52,8 @@ _DESCRIPTIONS = {
     "settings.seed": "Of weights, order of the images, augmentation and dropout; the same for all trials.",
     "settings.split_seed": "Of the split into training and validation images.",
     "settings.train_images": "Train on the first so many images only.",
-    "settings.crop_padding": "Pixels by which images are moved at most; without it 4 for cifar100, 1 for digits.",
+    "settings.crop_padding": "Pixels by which images are moved at most; without it 4, 1 for images below 32 pixels.",
+    "settings.flip": "Mirror half of the training images; without it not the digits.",
 }
 
 _SCALAR: Schema = {"type": ["number", "string", "boolean", "null"]}

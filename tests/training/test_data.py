@@ -99,7 +99,7 @@ def test_training_data_hold_no_test_image_and_reading_them_opens_none(folder: Pa
 
 
 def test_missing_or_broken_data_are_named(folder: Path) -> None:
-    with pytest.raises(SettingError, match=r"nowhere/train is not a folder.*--set settings.data_dir"):
+    with pytest.raises(SettingError, match=r"nowhere has neither class folders.*--set settings.data_dir"):
         load_data(configuration(Path("nowhere")))
     Image.fromarray(np.zeros((16, 32, 3), np.uint8)).save(folder / "train" / "bear" / "0003.png")
     with pytest.raises(SettingError, match=r"0003.png is 32x16 pixels"):

@@ -46,6 +46,11 @@ def read_class_folders(folder: Path, split: str) -> ClassFolders:
     return cached
 
 
+def class_names(root: Path) -> tuple[str, ...]:
+    """The class folders of a split, in the order of their labels."""
+    return tuple(sorted(entry.name for entry in os.scandir(root) if entry.is_dir()))
+
+
 def _list_images(root: Path) -> dict[str, list[os.DirEntry[str]]]:
     if not root.is_dir():
         raise SettingError(

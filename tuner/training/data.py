@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuner.errors import SettingError
-from tuner.training.class_folders import read_class_folders
+from tuner.training.cifar_archive import read_cifar100
+from tuner.training.class_folders import ClassFolders, class_names, read_class_folders
 from tuner.training.settings import VggSettings, check_settings
 
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR_STD = (0.2023, 0.1994, 0.2010)
-CIFAR_VALIDATION_SHARE = 0.05  # 2,500 of 50,000
+VALIDATION_SHARE = 0.05  # 2,500 of CIFAR-100's 50,000
+SMALLEST_SIDE = 8  # pixels: the network halves its images three times
 DIGITS_HELD_OUT = 225  # validation and test each; 1,347 are left to train on
 
 
@@ -64,9 +66,11 @@ def load_data(configuration: Mapping[str, Any]) -> ImageData:
     Raises: SettingError: no data there, or fewer images than `train_images` asks for.
     """
     settings = check_settings(configuration)
-    data = _load_digits(settings) if settings.dataset == "digits" else _load_cifar100(settings)
+    data = _LOADERS[settings.dataset](settings)
     if settings.crop_padding is not None:
         data = replace(data, crop_padding=settings.crop_padding)
+    if settings.flip is not None:
+        data = replace(data, flip=settings.flip)
     if settings.train_images is None or settings.train_images == len(data.train):
         return data
     if settings.train_images > len(data.train):
@@ -87,24 +91,76 @@ def load_test(configuration: Mapping[str, Any]) -> Images:
     if settings.dataset == "digits":
         images, order = _digits_in_order(settings.split_seed)
         return images.take(order[-DIGITS_HELD_OUT:])
-    folder = read_class_folders(settings.data_path, "test")
+    if settings.dataset == "cifar100":
+        folder = read_cifar100(settings.data_path, "test")
+    else:
+        folder = _same_classes(settings, "test")
     return _frozen(folder.images_NHWC, folder.labels_N)
 
 
 def _load_cifar100(settings: VggSettings) -> ImageData:
+    folder = read_cifar100(settings.data_path, "train")
+    train, validation = _split(folder, settings.split_seed)
+    return ImageData(train, validation, folder.class_names, CIFAR_MEAN, CIFAR_STD, crop_padding=4, flip=True)
+
+
+def _load_folder(settings: VggSettings) -> ImageData:
+    """One's own images; mean and deviation are those of the training images."""
     folder = read_class_folders(settings.data_path, "train")
+    side = min(folder.images_NHWC.shape[1:3])
+    if side < SMALLEST_SIDE:
+        size = f"{folder.images_NHWC.shape[2]}x{folder.images_NHWC.shape[1]}"
+        raise SettingError(
+            "data_dir", f"the images of {settings.data_path} have {size} pixels; the network needs 8x8 at least"
+        )
+    if (settings.data_path / "validation").is_dir():
+        held_out = _same_classes(settings, "validation")
+        train = _frozen(folder.images_NHWC, folder.labels_N)
+        validation = _frozen(held_out.images_NHWC, held_out.labels_N)
+        if validation.images_NHWC.shape[1:] != train.images_NHWC.shape[1:]:
+            raise SettingError(
+                "data_dir",
+                f"the images of {settings.data_path}/validation have another size than those of train; "
+                "all must have one size",
+            )
+    elif len(folder.labels_N) > 1:
+        train, validation = _split(folder, settings.split_seed)
+    else:
+        raise SettingError("data_dir", f"{settings.data_path}/train has one image; two are needed to hold one out")
+    mean, std = _mean_and_std(train.images_NHWC)
+    return ImageData(train, validation, folder.class_names, mean, std, crop_padding=4 if side >= 32 else 1, flip=True)
+
+
+def _same_classes(settings: VggSettings, split: str) -> ClassFolders:
+    """A split beside `train`, which must have the same class folders: labels count them in the order of their names."""
+    folder, train = read_class_folders(settings.data_path, split), class_names(settings.data_path / "train")
+    if folder.class_names != train:
+        (name, *_) = sorted(set(folder.class_names) ^ set(train))
+        here, there = (split, "train") if name in folder.class_names else ("train", split)
+        raise SettingError(
+            "data_dir", f"class {name!r} has a folder in {settings.data_path}/{here}, but none in {there}; both need it"
+        )
+    return folder
+
+
+def _split(folder: ClassFolders, split_seed: int) -> tuple[Images, Images]:
+    """A twentieth of the training images, at least one, is held out for validation."""
     images = Images(folder.images_NHWC, folder.labels_N)
-    order = np.random.default_rng(settings.split_seed).permutation(len(images))
-    num_train = len(images) - round(CIFAR_VALIDATION_SHARE * len(images))
-    return ImageData(
-        images.take(order[:num_train]),
-        images.take(order[num_train:]),
-        folder.class_names,
-        CIFAR_MEAN,
-        CIFAR_STD,
-        crop_padding=4,
-        flip=True,
-    )
+    order = np.random.default_rng(split_seed).permutation(len(images))
+    num_train = len(images) - max(1, round(VALIDATION_SHARE * len(images)))
+    return images.take(order[:num_train]), images.take(order[num_train:])
+
+
+def _mean_and_std(images_NHWC: NDArray[np.uint8]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Of each channel, as fractions of full brightness; counted by brightness, so that no copy in floats is made."""
+    brightness = np.arange(256) / 255
+    means, deviations = [], []
+    for channel in range(3):
+        share = np.bincount(images_NHWC[..., channel].ravel(), minlength=256) / images_NHWC[..., channel].size
+        mean = float(share @ brightness)
+        means.append(mean)
+        deviations.append(max(float(np.sqrt(share @ (brightness - mean) ** 2)), 1 / 255))  # a channel may be constant
+    return (means[0], means[1], means[2]), (deviations[0], deviations[1], deviations[2])
 
 
 def _load_digits(settings: VggSettings) -> ImageData:
@@ -137,3 +193,6 @@ def _frozen(images_NHWC: NDArray[np.uint8], labels_N: NDArray[np.int64]) -> Imag
     for array in (images_NHWC, labels_N):
         array.flags.writeable = False
     return Images(images_NHWC, labels_N)
+
+
+_LOADERS = {"cifar100": _load_cifar100, "digits": _load_digits, "folder": _load_folder}

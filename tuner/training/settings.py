@@ -10,7 +10,9 @@ from tuner.errors import SettingError
 from tuner.plain_words import first_problem
 
 METRICS = ("train_accuracy", "train_loss", "validation_accuracy", "validation_loss", "learning_rate")
-DATA_SETTINGS = frozenset({"dataset", "data_dir", "split_seed", "train_images", "crop_padding"})  # one for all trials
+DATA_SETTINGS = frozenset(
+    {"dataset", "data_dir", "split_seed", "train_images", "crop_padding", "flip"}
+)  # one for all trials
 
 
 class VggSettings(BaseModel):
@@ -21,9 +23,9 @@ class VggSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    dataset: Literal["cifar100", "digits"]
+    dataset: Literal["cifar100", "digits", "folder"]
     epochs: Annotated[int, Field(ge=1, le=100_000)]
-    data_dir: str = "data/cifar100"
+    data_dir: str | None = None
     depth: Annotated[int, Field(ge=8, le=1004, description="8, 14, 20, … 38: 6 n + 8")] = 38
     filters: Annotated[int, Field(ge=1, le=4096)] = 32
     bn_position: Literal["none", "before_relu", "after_relu"] = "none"
@@ -36,19 +38,24 @@ class VggSettings(BaseModel):
     split_seed: Annotated[int, Field(ge=0)] = 0
     train_images: Annotated[int, Field(ge=2)] | None = None
     crop_padding: (
-        Annotated[int, Field(ge=0, le=32, description="pixels; without it 4 for cifar100, 1 for digits")] | None
+        Annotated[int, Field(ge=0, le=32, description="pixels; without it 4, 1 for images below 32 pixels")] | None
     ) = None
+    flip: Annotated[bool, Field(description="mirror half of the training images; without it not the digits")] | None = (
+        None
+    )
 
     @model_validator(mode="after")
-    def _depth_is_a_vgg(self) -> "VggSettings":
+    def _fits_together(self) -> "VggSettings":
         if (self.depth - 8) % 6:
             raise ValueError(f"depth: {self.depth} is no depth of this network; use 6 n + 8: 8, 14, 20, 26, 32, 38, …")
+        if self.dataset == "folder" and self.data_dir is None:
+            raise ValueError("data_dir: is missing; dataset: folder needs the folder that has train/<class>/*.png")
         return self
 
     @property
     def data_path(self) -> Path:
-        """The class-folder tree, as written: relative to the working folder."""
-        return Path(self.data_dir)
+        """The folder with the images, as written: relative to the working folder."""
+        return Path(self.data_dir or "data/cifar100")
 
 
 def check_settings(configuration: Mapping[str, Any]) -> VggSettings:

@@ -35,7 +35,7 @@ class VggShape:
 
 
 class Vgg(nn.Module):
-    """VGG_d for square images whose side is at least 8.
+    """VGG_d for images of at least 8 x 8 pixels, square or not.
 
     Input: float images, shape (B, 3, H, W). Output: logits, shape (B, K).
     Raises: ValueError: the depth is not 6 n + 8, or `bn_position` is unknown.

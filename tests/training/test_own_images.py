@@ -1,0 +1,105 @@
+"""`dataset: folder`: one's own images, of any size that the network takes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tuner.errors import SettingError
+from tuner.training.data import load_data, load_test
+from tuner.training.vgg_trainer import VggTrainer
+
+
+def write_images(
+    folder: Path, split: str, *classes: str, per_class: int = 20, size: tuple[int, int] = (12, 10)
+) -> None:
+    """Images of `size` (width, height); class k is brighter than k - 1."""
+    rng = np.random.default_rng(0)
+    for k, name in enumerate(classes):
+        (folder / split / name).mkdir(parents=True)
+        for i in range(per_class):
+            pixels = rng.integers(60 * k, 60 * k + 50, (size[1], size[0], 3), np.uint8)
+            Image.fromarray(pixels).save(folder / split / name / f"{i}.png")
+
+
+def configuration(folder: Path, **changes: Any) -> dict[str, Any]:
+    return {
+        "dataset": "folder",
+        "data_dir": str(folder),
+        "epochs": 1,
+        "depth": 8,
+        "filters": 4,
+        "batch_size": 10,
+        **changes,
+    }
+
+
+def test_a_twentieth_is_held_out_where_there_is_no_validation_folder(tmp_path: Path) -> None:
+    write_images(tmp_path, "train", "cat", "dog", "emu")
+    data = load_data(configuration(tmp_path))
+    assert (len(data.train), len(data.validation)) == (57, 3)
+    assert data.train.images_NHWC.shape[1:] == (10, 12, 3)
+    assert (data.class_names, data.crop_padding, data.flip) == (("cat", "dog", "emu"), 1, True)
+    assert data.mean == pytest.approx(tuple(data.train.images_NHWC.mean(axis=(0, 1, 2)) / 255))
+    assert data.std == pytest.approx(tuple(data.train.images_NHWC.std(axis=(0, 1, 2)) / 255))
+    other = load_data(configuration(tmp_path, split_seed=1, flip=False, crop_padding=2))
+    assert not np.array_equal(data.validation.images_NHWC, other.validation.images_NHWC)
+    assert (other.crop_padding, other.flip) == (2, False)
+
+
+def test_validation_and_test_folders_are_taken_as_they_are(tmp_path: Path) -> None:
+    for split, per_class in (("train", 4), ("validation", 2), ("test", 3)):
+        write_images(tmp_path, split, "cat", "dog", per_class=per_class, size=(40, 40))
+    data = load_data(configuration(tmp_path))
+    assert (len(data.train), len(data.validation), len(load_test(configuration(tmp_path)))) == (8, 4, 6)
+    assert data.crop_padding == 4
+
+
+def test_the_network_trains_on_images_that_are_not_square(tmp_path: Path) -> None:
+    write_images(tmp_path, "train", "cat", "dog", "emu")
+    settings = configuration(tmp_path, epochs=6, learning_rate=0.02, bn_position="after_relu")
+    trainer = VggTrainer(settings, load_data(settings), "cpu")
+    curve = [trainer.train_epoch() for _ in range(6)]
+    assert curve[-1]["train_loss"] < 0.8 * curve[0]["train_loss"]
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_every_split_must_have_the_same_classes(split: str, tmp_path: Path) -> None:
+    write_images(tmp_path, "train", "cat", "dog")
+    write_images(tmp_path, split, "cat", "emu")
+    load = load_data if split == "validation" else load_test
+    with pytest.raises(SettingError, match=r"class 'dog' has a folder in .*/train, but none in " + split):
+        load(configuration(tmp_path))
+
+
+def test_images_too_small_for_the_network_are_refused(tmp_path: Path) -> None:
+    write_images(tmp_path, "train", "cat", size=(20, 7))
+    with pytest.raises(SettingError, match="have 20x7 pixels; the network needs 8x8 at least"):
+        load_data(configuration(tmp_path))
+
+
+def test_all_splits_must_have_one_size(tmp_path: Path) -> None:
+    write_images(tmp_path, "train", "cat")
+    write_images(tmp_path, "validation", "cat", size=(10, 12))
+    with pytest.raises(SettingError, match="another size than those of train"):
+        load_data(configuration(tmp_path))
+
+
+def test_the_folder_must_be_named() -> None:
+    with pytest.raises(SettingError, match="data_dir: is missing; dataset: folder needs"):
+        load_data({"dataset": "folder", "epochs": 1})
+
+
+def test_a_single_image_cannot_be_split(tmp_path: Path) -> None:
+    write_images(tmp_path, "train", "cat", per_class=1)
+    with pytest.raises(SettingError, match="has one image; two are needed"):
+        load_data(configuration(tmp_path))
+
+
+def test_a_channel_without_any_difference_is_no_division_by_zero(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / "train" / "cat").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8, 3), 7, np.uint8)).save(tmp_path / "train" / "cat" / f"{number}.png")
+    assert load_data(configuration(tmp_path)).std == (1 / 255,) * 3
