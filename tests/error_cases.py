@@ -373,6 +373,8 @@ CASES = (
     Case(COMMANDS, "A word too many", "status digits mnist"),
     Case(COMMANDS, "A number of trials that is none", "launch space.yaml --trials many"),
     Case(COMMANDS, "A number out of range", "best digits --top 0"),
+    Case(COMMANDS, "Watched as JSON", "status digits --watch --json", prepare=_launched),
+    Case(COMMANDS, "Watched without a name", "status --watch", prepare=_launched),
     Case(COMMANDS, "Two forms at once", "best digits --json --yaml", prepare=_launched),
     Case(COMMANDS, "A value set for a table", "best digits --set settings.data_dir=images", prepare=_launched),
     Case(COMMANDS, "A winner made another one", "best digits --yaml --set settings.epochs=3", prepare=_launched),

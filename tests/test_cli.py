@@ -29,7 +29,7 @@ def finished(folder: Folder) -> Folder:
     ("arguments", "message"),
     [
         (["none.yaml"], "error: none.yaml: no such file; give the path of a search space"),
-        (["quikstart"], "error: quikstart: no such file; did you mean 'quickstart'? give the path of a search space (a YAML"),
+        (["quikstart"], "error: quikstart: no such file; did you mean 'quickstart'? Give the path of a search space (a YAML"),
         (["search_spaces/vgg38.yaml"], "vgg38.yaml: no such file; did you mean 'vgg38'?"),
         (["space.yaml", "--set", "bugdet.trials=3"], "error: --set: bugdet: unknown key; did you mean 'budget'?"),
         (["space.yaml", "--set", "settings.epochs=many"], "error: --set: settings.epochs: 'many' is not allowed"),

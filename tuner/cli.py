@@ -52,6 +52,7 @@ def launch(
     storage: StorageUrl = None,
     trials: Annotated[str | None, typer.Option(metavar="N", help="Short for --set budget.trials=N.")] = None,
     concurrency: Annotated[str | None, typer.Option(metavar="N", help="Short for --set concurrency=N.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="A line for each event, as without a terminal.")] = False,
 ) -> None:
     """Start the study of a search space file, or go on with it."""
     short = {"budget.trials": trials, "concurrency": concurrency}
@@ -61,7 +62,13 @@ def launch(
     from tuner.launching import launch as run
 
     url = storage_url(storage)
-    run(checked, url, say=_say)
+    if plain or not _is_terminal():
+        run(checked, url, say=_say)
+    else:
+        from tuner.reporting.live_status import LiveStatus
+
+        with LiveStatus(url, checked.study, hint="Ctrl-C interrupts; launch again to go on") as display:
+            run(checked, url, say=display.say, display=display)
     study = _reader(storage).study(checked.study)
     from tuner.reporting.summary import best_table
 
@@ -77,22 +84,33 @@ def status(
     study: Annotated[str | None, typer.Argument(help="A study's name; without it, all studies.")] = None,
     storage: StorageUrl = None,
     as_json: AsJson = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the study until its launch ends.")] = False,
 ) -> None:
-    """Say how a study stands: states, best so far, rate, time left, rungs, launches."""
+    """Say how a study stands: states, best so far, rate, time left, rungs, running trials, launches."""
+    if watch and as_json:
+        raise InputError("status: --watch and --json exclude each other; ask for --json again and again instead")
     reader = _reader(storage)
-    from tuner.reporting.summary import rung_table, status_lines, status_values, studies_table
+    if watch:
+        if study is None:
+            names = ", ".join(reader.names()) or "none yet"
+            raise InputError(f"status: --watch follows one study; name it (in this database: {names})")
+        from tuner.api import storage_url
+        from tuner.watching import print_changes, watch_live
 
-    studies = [reader.study(name) for name in ([study] if study else reader.names())]
+        watch_live(storage_url(storage), study) if _is_terminal() else print_changes(reader, study, _say)
+        return
+    from tuner.reporting.status_lines import all_lines
+    from tuner.reporting.summary import status_values, studies_table
+
+    studies = [reader.standing(name) for name in ([study] if study else reader.names())]
     if as_json:
         values = [status_values(view) for view in studies]
         _print_json(values[0] if study else values)
     elif study is None:
         _console().print(studies_table(studies))
     else:
-        for line in status_lines(studies[0]):
+        for line in all_lines(studies[0]):
             print(line)
-        if studies[0].rungs:
-            _console().print(rung_table(studies[0]))
 
 
 @app.command()
@@ -282,6 +300,11 @@ def _console() -> "Console":
     from rich.console import Console
 
     return Console(soft_wrap=False)
+
+
+def _is_terminal() -> bool:
+    """Whether a display can be drawn and redrawn there."""
+    return sys.stdout.isatty() and not _console().is_dumb_terminal
 
 
 def _say(line: str) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,10 +25,15 @@ class Interrupted(BaseException):
 
 
 class Interrupts:
-    """Knows whether a signal has come, and keeps it from tearing an event apart."""
+    """Knows whether a signal has come, and keeps it from tearing an event apart.
 
-    def __init__(self) -> None:
+    Args:
+        leave: called just before the process ends at once; must not wait for anything.
+    """
+
+    def __init__(self, leave: Callable[[], None]) -> None:
         self.received: int | None = None
+        self._tidy_up = leave
         self._watchdog: threading.Timer | None = None
         self._in_event = False
 
@@ -64,12 +68,14 @@ class Interrupts:
     def _leave(self) -> None:
         """Something does not end: Ray waits a minute for its own server where the signal has reached that one too."""
         assert self.received is not None, "set before the watchdog is started"
-        print(GO_ON, file=sys.stderr, flush=True)
+        self._tidy_up()
+        os.write(2, f"{GO_ON}\n".encode())  # past sys.stderr, whose locks the hanging thread may hold
         os._exit(128 + self.received)
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """The handler. Whatever is written is committed or rolled back as a whole, so leaving at once loses nothing."""
         if self.received is not None:
+            self._tidy_up()
             os._exit(128 + number)
         self.received = number
         self._watchdog = threading.Timer(LEAVE_AFTER_SECONDS, self._leave)
@@ -80,9 +86,13 @@ class Interrupts:
 
 
 @contextmanager
-def catch_signals() -> Iterator[Interrupts]:
-    """Turn SIGINT and SIGTERM into `Interrupted` inside the block; to be entered on the main thread."""
-    interrupts = Interrupts()
+def catch_signals(leave: Callable[[], None]) -> Iterator[Interrupts]:
+    """Turn SIGINT and SIGTERM into `Interrupted` inside the block; to be entered on the main thread.
+
+    Args:
+        leave: called before the process ends at once, on a second signal; must not wait for anything.
+    """
+    interrupts = Interrupts(leave)
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     interrupts.take_signals()
     try:

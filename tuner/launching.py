@@ -19,7 +19,6 @@ from tuner.errors import SettingError
 from tuner.interrupts import Interrupted, Interrupts, Uninterrupted, catch_signals
 from tuner.preflight import check_launch, foreign_study, refuse_changed_space
 from tuner.progress import ProgressLines
-from tuner.reporting.summary import rank
 from tuner.rungs import rung_lines
 from tuner.search_space import SearchSpace
 from tuner.study import Decider, Study
@@ -51,6 +50,18 @@ class Executor(Protocol):
         ...
 
 
+class Display(Protocol):
+    """Shows a study from its database alone."""
+
+    def begin(self) -> None:
+        """The study is in the database from now on."""
+        ...
+
+    def leave(self) -> None:
+        """The process ends at once, by a signal: give the terminal back without waiting for anything."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Launch:
     store: StudyStore
@@ -62,14 +73,16 @@ def launch(
     storage: str,
     say: Say = print,
     make_executor: Callable[[SearchSpace, Any], Executor] | None = None,
+    display: Display | None = None,
 ) -> None:
     """Start a study, or go on with it, until its budget is spent.
 
     Args:
         space: a checked search space.
         storage: URL of the database; made when it is a SQLite file that does not exist.
-        say: takes one line for each event.
+        say: takes one line for each event; with a display, only for what is told before the first.
         make_executor: (space, data) -> executor; Ray Tune on this machine when None.
+        display: shows the study from the database while it runs.
     Raises: TunerError, StorageError: complete messages; on input errors nothing was written. Interrupted: SIGINT or SIGTERM
         came; the study can be gone on with.
     """
@@ -77,13 +90,18 @@ def launch(
     data = _load_data(space)
     fingerprint = str(data.checksum()) if hasattr(data, "checksum") else None
     refuse_changed_space(space, storage, fingerprint)
-    with catch_signals() as interrupts:
+    with catch_signals(display.leave if display is not None else lambda: None) as interrupts:
         executor: Executor | None = None
         try:
             with _registered(space, storage, fingerprint, say) as registered:
+                if display is not None:
+                    display.begin()
                 executor = (make_executor or _ray_tune)(space, data)
                 try:
-                    _run(executor, registered, space, storage, interrupts, say)
+                    study = _start(executor, registered, space, interrupts, say)
+                    if display is None:
+                        study = ProgressLines(study, space.metric, space.settings, say, _best_so_far(space, storage))
+                    executor.run(Uninterrupted(study, interrupts))
                 except BaseException as error:
                     if isinstance(error, SystemExit):  # what Ray makes of SIGTERM while it starts
                         raise Interrupted(signal.SIGTERM) from error
@@ -94,13 +112,11 @@ def launch(
                 executor.stop()
 
 
-def _run(
-    executor: Executor, launched: _Launch, space: SearchSpace, storage: str, interrupts: Interrupts, say: Say
-) -> None:
+def _start(executor: Executor, launched: _Launch, space: SearchSpace, interrupts: Interrupts, say: Say) -> Decider:
     executor.start()
     interrupts.take_signals()
     _announce(space, executor, say)
-    study = Study(
+    return Study(
         launched.store,
         space,
         launched.launch_id,
@@ -109,8 +125,6 @@ def _run(
         gpus=executor.gpus,
         clock=executor.clock,
     )
-    told = ProgressLines(study, space.metric, space.settings, say, _best_so_far(space, storage))
-    executor.run(Uninterrupted(told, interrupts))
 
 
 def _ray_tune(space: SearchSpace, data: Any) -> Executor:
@@ -127,8 +141,10 @@ def _load_data(space: SearchSpace) -> Any:
 
 
 def _best_so_far(space: SearchSpace, storage: str) -> tuple[float, int] | None:
-    ranked = rank(StudyReader(storage).study(space.study))
-    return (ranked[0].value, ranked[0].trial.number) if ranked else None
+    reader = StudyReader(storage)
+    best = reader.standing(space.study).best
+    reader.close()
+    return None if best is None else (best.value, best.trial)
 
 
 def _announce(space: SearchSpace, executor: Executor, say: Say) -> None:

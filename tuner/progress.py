@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from storage.reading import error_line
+from storage.standing import error_line
 from tuner.reporting.summary import value_words
 from tuner.search_space import Metric
 from tuner.study import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome

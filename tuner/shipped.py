@@ -26,7 +26,8 @@ def find_search_space(path: Path) -> Path:
     names = shipped_names()
     if path.as_posix() in names:
         return _FOLDER / f"{path.as_posix()}.yaml"
+    near = did_you_mean(path.stem, names)
     raise InputError(
-        f"{path}: no such file{did_you_mean(path.stem, names)}; give the path of a search space (a YAML file) or the name "
+        f"{path}: no such file{near}{' Give' if near else '; give'} the path of a search space (a YAML file) or the name "
         f"of one that ships: {listed(names)}"
     )

@@ -153,6 +153,10 @@ class _Attempts:
         self.finished = False
         self.broke: Exception | None = None  # what an event of the study raised
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its hooks for a restart that is never made, and a study holds connections and locks."""
+        return {}
+
     def begin(self, tune_id: str) -> Job | None:
         """The next job, or None for now. A study that says wait is asked again after an event, not at every turn."""
         if not self._must_ask:

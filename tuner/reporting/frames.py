@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from storage.reading import StudyReader, StudyView
 from storage.tables_reading import ATTEMPT_COLUMNS, DECISION_COLUMNS, EPOCH_COLUMNS, TablesReader
-from tuner.reporting.summary import rank, status_lines
+from tuner.reporting.status_lines import status_lines
+from tuner.reporting.summary import rank
 
 _FRAMES = "frames: trials, epochs, decisions, gradient_flow, attempts; also best, space"
 _NOT_IN_FORCE = object()
@@ -101,11 +102,11 @@ class StudyFrames:
         })  # fmt: skip
 
     def __repr__(self) -> str:
-        return "\n".join([*status_lines(self._view()), _FRAMES])
+        return "\n".join([*status_lines(self._study.standing(self.name)), _FRAMES])
 
     def _repr_html_(self) -> str:
         view = self._view()
-        lines = "<br>".join(html.escape(line) for line in [*status_lines(view), _FRAMES])
+        lines = "<br>".join(html.escape(line) for line in [*status_lines(self._study.standing(self.name)), _FRAMES])
         top = _trials_frame(view).loc[[ranked.trial.number for ranked in rank(view)[:5]]]
         return f"<p>{lines}</p>{top.to_html() if len(top) else ''}"
 

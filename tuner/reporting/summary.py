@@ -1,15 +1,15 @@
-"""A study in figures and tables for a terminal, and the same as plain values for `--json`."""
+"""A study as tables for a terminal, and as plain values for `--json`."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
 from storage.reading import StudyView, TrialView
+from storage.standing import Standing
 
 STATES = ("complete", "pruned", "failed", "running", "interrupted")
 
@@ -35,24 +35,31 @@ def rank(study: StudyView) -> list[Ranked]:
     return sorted(ranked, key=lambda r: (sign * r.value, r.trial.number))
 
 
-def status_values(study: StudyView) -> dict[str, Any]:
-    """States, best so far, rate, time left, rungs and launches."""
-    counts = Counter(trial.state for trial in study.trials)
-    best = next(iter(rank(study)), None)
+def status_values(study: Standing) -> dict[str, Any]:
+    """States, best so far, rate, time left, rungs, launches and running trials."""
+    best = study.best
     return {
         "study": study.name,
-        "trials": {state: counts[state] for state in STATES},
+        "trials": dict(study.trials),
         "budget": study.space["budget"],
-        "best": None if best is None else best_values(study, best),
+        "best": None
+        if best is None
+        else {
+            "trial": best.trial,
+            "state": best.state,
+            study.space["metric"]["name"]: best.value,
+            "epoch": best.epoch,
+            "parameters": dict(best.parameters),
+        },
         "hours_spent": study.hours,
+        "gpu_hours_spent": study.gpu_hours,
         "epochs_per_hour": study.epochs_per_hour,
-        "hours_left_at_most": _hours_left(study, counts),
-        "rungs": [
-            {"epoch": r.epoch, "compared": r.compared, "went_on": r.went_on, "cutoff": r.cutoff} for r in study.rungs
-        ],
+        "hours_left_at_most": hours_left(study),
+        "rungs": [asdict(rung) for rung in study.rungs],
         "launches": [
             {"pid": launch.pid, "hostname": launch.hostname, "alive": launch.alive} for launch in study.launches
         ],
+        "running": [asdict(trial) for trial in study.running],
     }
 
 
@@ -67,33 +74,6 @@ def best_values(study: StudyView, ranked: Ranked) -> dict[str, Any]:
     }
 
 
-def status_lines(study: StudyView) -> Iterable[str]:
-    """The same as sentences."""
-    values = status_values(study)
-    counts = ", ".join(f"{count} {state}" for state, count in values["trials"].items() if count) or "none yet"
-    limit = study.space["budget"].get("trials")
-    yield f"study {study.name}: {len(study.trials)}{f' of {limit}' if limit else ''} trials: {counts}"
-    best = values["best"]
-    if best is not None:
-        metric = study.space["metric"]["name"]
-        yield f"best so far: {metric} {best[metric]:.4f} at epoch {best['epoch']} of trial {best['trial']} ({best['state']})"
-    left = values["hours_left_at_most"]
-    left_words = "" if left is None else f", at most {_duration(left)} left"
-    yield f"time: {_duration(study.hours)} spent, {study.epochs_per_hour:.0f} epochs an hour{left_words}"
-    for launch in study.launches:
-        word = "alive" if launch.alive else "died; launch again to go on with its trials"
-        yield f"launch: process {launch.pid} on {launch.hostname}, {word}"
-
-
-def rung_table(study: StudyView) -> Table:
-    """Who was compared where."""
-    table = _table("early stopping", "rung (epoch)", "compared", "went on", "newest cut-off")
-    for rung in study.rungs:
-        cutoff = "-" if rung.cutoff is None else f"{rung.cutoff:.4f}"
-        table.add_row(str(rung.epoch), str(rung.compared), str(rung.went_on), cutoff)
-    return table
-
-
 def best_table(study: StudyView, top: int) -> Table:
     """The top configurations, one a line."""
     names = list(dict.fromkeys(name for trial in study.trials for name in trial.parameters))
@@ -105,14 +85,12 @@ def best_table(study: StudyView, top: int) -> Table:
     return table
 
 
-def studies_table(studies: Iterable[StudyView]) -> Table:
+def studies_table(studies: Iterable[Standing]) -> Table:
     """All studies of a database, one a line."""
     table = _table(None, "study", "best", *STATES, "hours")
     for study in studies:
-        values = status_values(study)
-        metric = study.space["metric"]["name"]
-        best = "-" if values["best"] is None else f"{values['best'][metric]:.4f}"
-        table.add_row(study.name, best, *(str(values["trials"][s]) for s in STATES), f"{study.hours:.2f}")
+        best = "-" if study.best is None else f"{study.best.value:.4f}"
+        table.add_row(study.name, best, *(str(study.trials[s]) for s in STATES), f"{study.hours:.2f}")
     return table
 
 
@@ -122,22 +100,18 @@ def _table(title: str | None, *headings: str) -> Table:
     return Table(*wrapped, title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
 
-def _hours_left(study: StudyView, counts: Counter[str]) -> float | None:
-    """If no trial were stopped early any more; None without a limit on trials or before the first epoch."""
-    limit: int | None = study.space["budget"].get("trials")
-    epochs: int = study.space["settings"]["epochs"]
-    if limit is None or not study.epochs_per_hour:
-        return None
-    # an interrupted trial is trained again from its first epoch
-    rest = {"running": lambda t: epochs - max(t.values, default=0), "interrupted": lambda t: epochs}
-    begun = sum(rest[t.state](t) for t in study.trials if t.state in rest)
-    return max(0.0, (limit - len(study.trials)) * epochs + begun) / study.epochs_per_hour
-
-
-def _duration(hours: float) -> str:
-    minutes, seconds = divmod(round(hours * 3600), 60)
-    whole_hours, minutes = divmod(minutes, 60)
-    return f"{whole_hours} h {minutes:02d} min" if whole_hours else f"{minutes} min {seconds:02d} s"
+def hours_left(study: Standing) -> float | None:
+    """If no trial were stopped early any more, or until the hours are spent; None when neither can be told."""
+    budget, epochs = study.space["budget"], study.space["settings"]["epochs"]
+    left = []
+    if budget.get("hours") is not None:
+        left.append(budget["hours"] - study.hours)
+    if budget.get("trials") is not None and study.epochs_per_hour:
+        # an interrupted trial is trained again from its first epoch
+        begun = sum(epochs - trial.epoch for trial in study.running) + study.trials["interrupted"] * epochs
+        new = budget["trials"] - sum(study.trials.values())
+        left.append((max(new, 0) * epochs + begun) / study.epochs_per_hour)
+    return max(0.0, min(left)) if left else None
 
 
 def value_words(value: Any) -> str:
