@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install quickstart test test-quickstart lint orchestration clean
+.PHONY: install quickstart test test-quickstart test-chaos lint orchestration clean
 
 install: $(VENV)/installed
 
@@ -23,10 +23,13 @@ quickstart: install
 	$(BIN)/tuner launch search_spaces/quickstart.yaml
 
 test: $(VENV)/installed-test lint
-	$(BIN)/python -m pytest -m "not quickstart"
+	$(BIN)/python -m pytest -m "not quickstart and not chaos"
 
 test-quickstart: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m quickstart
+
+test-chaos: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m chaos
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

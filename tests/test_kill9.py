@@ -20,6 +20,7 @@ def run_child(url: str, sampler: str, kill_before: int) -> int:
     return ended.returncode
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_a_study_killed_at_random_statements_equals_an_undisturbed_one(
     sampler: str, database_url: str, tmp_path: object
