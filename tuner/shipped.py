@@ -19,7 +19,8 @@ def find_search_space(path: Path) -> Path:
     Raises: InputError: neither is there; it names what ships, and the nearest.
     """
     try:
-        if path.exists() and not path.is_dir():
+        is_folder = path.is_dir()
+        if path.exists() and not is_folder:
             return path
     except OSError:  # a name too long, a folder that may not be entered: reading it says so
         return path
@@ -27,7 +28,8 @@ def find_search_space(path: Path) -> Path:
     if path.as_posix() in names:
         return _FOLDER / f"{path.as_posix()}.yaml"
     near = did_you_mean(path.stem, names)
+    what = "is a folder" if is_folder else "no such file"
     raise InputError(
-        f"{path}: no such file{near}{' Give' if near else '; give'} the path of a search space (a YAML file) or the name "
+        f"{path}: {what}{near}{' Give' if near else '; give'} the path of a search space (a YAML file) or the name "
         f"of one that ships: {listed(names)}"
     )
