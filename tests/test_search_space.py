@@ -204,7 +204,10 @@ def test_the_search_spaces_that_ship_are_right(name: str) -> None:
     [
         ("settings.flters=8", "--set: settings.flters: unknown key; did you mean 'filters'?"),
         ("settings.depth=37", "--set: settings.depth: 37 is no depth of this network; use 6 n + 8"),
-        ("settings.dataset=mnist", "--set: settings.dataset: 'mnist' is not allowed; use 'cifar100' or 'digits'"),
+        (
+            "settings.dataset=mnist",
+            "--set: settings.dataset: 'mnist' is not allowed; use 'cifar100', 'digits' or 'folder'",
+        ),
         ("space.dropout=1.5", "--set: space.dropout: 1.5 is not allowed; it must be below 1"),
         ("space.bn_position=before", "--set: space.bn_position: 'before' is not allowed"),
         ("space.batch_size={low: 1, high: 9}", "--set: space.batch_size: 1 is not allowed; it must be at least 2"),
@@ -288,7 +291,7 @@ def test_a_file_that_never_ends_or_is_no_text_is_refused(tmp_path: Path) -> None
     for path, message in [
         (tmp_path / "latin", "is not text in UTF-8"),
         (tmp_path / "long", "is longer than 1000000 characters"),
-        (tmp_path, "cannot be read"),
+        (tmp_path, "is a folder"),
         (Path("/dev/zero"), "is longer than"),
     ]:
         with pytest.raises(InputError, match=message):

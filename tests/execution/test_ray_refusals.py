@@ -15,6 +15,7 @@ from tuner.search_space import Resources
 @pytest.fixture
 def executor(monkeypatch: pytest.MonkeyPatch) -> RayTuneExecutor:
     monkeypatch.setattr(ray_tune.ray, "init", lambda **arguments: None)
+    monkeypatch.setattr(ray_tune.ray, "put", lambda data: data)
     monkeypatch.setattr(ray_tune.ray, "cluster_resources", lambda: {"CPU": 1.0})
     return RayTuneExecutor("tests.trainers:Curve", None, Resources(cpus=2), "auto")
 

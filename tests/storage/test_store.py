@@ -22,6 +22,7 @@ from storage.tables import TABLES
 from storage.trial_log import read_trial_log
 from tests.studies import make_space, rows, simulate
 
+CONTENT = {"metric": {"name": "score", "goal": "maximize"}, "budget": {"trials": 3}, "settings": {"epochs": 9}}
 SPACE = {"x": optuna.distributions.FloatDistribution(0, 1)}
 
 
@@ -34,7 +35,7 @@ def make_store(url: str, name: str = "s") -> StudyStore:
     store = create_study(open_for_launch(url), name, "maximize")
     with store.transaction() as transaction:
         if launches.newest_space(transaction.connection, transaction.study_id) is None:
-            launches.add_space(transaction.connection, transaction.study_id, 1, {}, None)
+            launches.add_space(transaction.connection, transaction.study_id, 1, CONTENT, None)
     return store
 
 
