@@ -13,11 +13,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
 
 from storage.errors import DatabaseAwayError, DatabaseUnreachableError, StorageError
+from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of each study it makes and each independent sample
 
@@ -135,6 +136,28 @@ def open_existing(url: str, *, older: bool = False) -> optuna.storages.RDBStorag
                 "launch a study in it again: that upgrades them and loses nothing"
             )
         return _connect(parsed)
+
+
+def studies_of_others(url: str) -> set[str]:
+    """Names of studies with trials in a database that has Optuna's tables and none of ours; reads only.
+
+    Raises: DatabaseUnreachableError: nobody answers there.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).is_file():
+        return set()  # connecting would make the file
+    _check_reachable(parsed)
+    engine = create_engine(parsed)
+    try:
+        with _opening(parsed), engine.connect() as connection:
+            if not inspect(connection).has_table(OPTUNA_STUDIES.name):
+                return set()
+            query = select(OPTUNA_STUDIES.c.study_name).where(
+                OPTUNA_STUDIES.c.study_id.in_(select(OPTUNA_TRIALS.c.study_id))
+            )
+            return set(connection.execute(query).scalars())
+    finally:
+        engine.dispose()
 
 
 def open_for_launch(url: str) -> optuna.storages.RDBStorage:

@@ -9,6 +9,7 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from storage.errors import DatabaseAwayError
 from storage.reading import StudyReader
 from storage.standing import LaunchView, RungView, RunningTrial, Standing
 from tests.cli import COMMAND, Folder
@@ -87,16 +89,41 @@ def test_of_many_rungs_the_last_are_shown() -> None:
     assert sum(line.split()[1:2] == ["5"] for line in lines) == 8
 
 
-def test_the_display_of_a_finished_study_is_what_the_database_holds(sqlite_url: str) -> None:
-    simulate(make_space(), sqlite_url)
+def test_the_display_shows_what_the_database_holds_and_says_when_it_does_not_answer(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate(make_space(), database_url)
     output = io.StringIO()
-    display = LiveStatus(sqlite_url, "s", hint="", console=Console(file=output, width=80, force_terminal=True))
+    display = LiveStatus(database_url, "s", hint="", console=Console(file=output, width=80, force_terminal=True))
+
+    def away(reader: StudyReader, name: str) -> Standing:
+        raise DatabaseAwayError("the database does not answer: connection refused")
+
     with display:
         display.open()
+        with monkeypatch.context() as patch:
+            patch.setattr(StudyReader, "standing", away)
+            display.refresh()
+        assert "the database does not answer" in output.getvalue()
+        output.truncate(0)
         assert not display.refresh().is_running
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.getvalue())
-    for line in all_lines(StudyReader(sqlite_url).standing("s")):
+    assert "does not answer" not in text
+    for line in all_lines(StudyReader(database_url).standing("s")):
         assert line[:80] in text
+
+
+def test_a_process_that_leaves_at_once_gives_the_cursor_back(
+    sqlite_url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    simulate(make_space(), sqlite_url)
+    display = LiveStatus(sqlite_url, "s", hint="", console=Console(width=80, force_terminal=True))
+    with display:
+        display.open()
+        sys.stdout.flush()
+        assert "\x1b[?25l" in capfd.readouterr().out
+        display.leave()
+        assert capfd.readouterr().out.startswith("\x1b[?25h")
 
 
 # -- in a pseudo-terminal -------------------------------------------------------------------------------------------------

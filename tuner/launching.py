@@ -86,11 +86,11 @@ def launch(
     Raises: TunerError, StorageError: complete messages; on input errors nothing was written. Interrupted: SIGINT or SIGTERM
         came; the study can be gone on with.
     """
-    check_launch(space, storage)
-    data = _load_data(space)
-    fingerprint = str(data.checksum()) if hasattr(data, "checksum") else None
-    refuse_changed_space(space, storage, fingerprint)
     with catch_signals(display.leave if display is not None else lambda: None) as interrupts:
+        check_launch(space, storage)
+        data = _load_data(space)
+        fingerprint = str(data.checksum()) if hasattr(data, "checksum") else None
+        refuse_changed_space(space, storage, fingerprint)
         executor: Executor | None = None
         try:
             with _registered(space, storage, fingerprint, say) as registered:

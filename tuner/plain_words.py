@@ -60,6 +60,8 @@ def _sentence(problem: Any, path: tuple[str, ...], model: type[BaseModel]) -> st
         return f"{shown(found)} is not {_TYPES[kind]}"
     if kind in _BOUNDS:
         return f"{shown(found)} is not allowed; it must be {_allowed(problem)}"
+    if kind == "string_too_short":
+        return "is empty; write its name"
     if kind == "literal_error":
         return not_allowed(found, _allowed(problem), _names(problem))
     return str(problem["msg"]).removeprefix("Value error, ")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage import launches
-from storage.engine import check_can_launch, open_existing
+from storage.engine import check_can_launch, open_existing, studies_of_others
 from storage.errors import DatabaseUnreachableError, StudyChangedError, StudyNotFoundError
 from storage.store import StudyStore
 from tuner.errors import InputError
@@ -52,7 +52,9 @@ def refuse_changed_space(space: SearchSpace, storage: str, fingerprint: str | No
     """
     try:
         database = open_existing(storage, older=True)
-    except DatabaseUnreachableError:
+    except DatabaseUnreachableError as error:
+        if space.study in studies_of_others(storage):
+            raise StudyChangedError(foreign_study(space.study)) from error
         return  # no study yet
     store = StudyStore(database, space.study)
     try:

@@ -1,9 +1,5 @@
 """One's own trainer through real Ray: its package travels, the working folder does not."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 import sqlalchemy as sa
 
 from storage.engine import open_existing
@@ -57,13 +53,6 @@ class Looks:
 ''',
     "sibling.py": "",
 }
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    made = Folder(tmp_path)
-    yield made
-    made.wait_until_no_process_is_left()
 
 
 def test_a_worker_has_the_trainers_package_and_not_the_folder_it_lies_in(folder: Folder) -> None:

@@ -2,8 +2,6 @@
 
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -17,13 +15,6 @@ from tests.cli import Folder
 from tests.studies import make_space, optuna_trials, rows, simulate
 
 SLOW = {"settings": {"epochs": 6, "sleep": 0.4}, "early_stopping": {"name": "none"}}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    made = Folder(tmp_path)
-    yield made
-    made.wait_until_no_process_is_left()
 
 
 def url(folder: Folder) -> str:

@@ -119,6 +119,8 @@ def _download(folder: Path) -> None:
                 while chunk := response.read(_CHUNK_BYTES):
                     digest.update(chunk)
                     file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
         if digest.hexdigest() != MD5:
             raise OSError("what came is not the archive (another MD5 checksum)")
         os.replace(partial, folder / PACKED)

@@ -33,10 +33,15 @@ class ClassFolders:
 def read_class_folders(folder: Path, split: str) -> ClassFolders:
     """The images of one split, classes and files in the order of their names.
 
-    Raises: SettingError: nothing there, a class without an image, an image that cannot be read or of another size.
+    Labels count the classes of `train`, so every other split must have the same ones, and images of the same size.
+
+    Raises: SettingError: nothing there, a class without an image, an image that cannot be read or of another size, a class
+        that only one of the splits has.
     """
     root = folder / split
     files = _list_images(root)
+    if split != "train":
+        _refuse_unlike_train(folder / "train", root, files)
     fingerprint = _fingerprint(files)
     cache = folder / CACHE_FOLDER / f"{split}.npz"
     cached = _read_cache(cache, fingerprint)
@@ -46,9 +51,18 @@ def read_class_folders(folder: Path, split: str) -> ClassFolders:
     return cached
 
 
-def class_names(root: Path) -> tuple[str, ...]:
-    """The class folders of a split, in the order of their labels."""
-    return tuple(sorted(entry.name for entry in os.scandir(root) if entry.is_dir()))
+def _refuse_unlike_train(train: Path, root: Path, files: dict[str, list[os.DirEntry[str]]]) -> None:
+    train_files = _list_images(train)
+    for name in sorted(set(files) ^ set(train_files)):
+        here, there = (root, train) if name in files else (train, root)
+        raise SettingError("data_dir", f"class {name!r} has a folder in {here}, but none in {there.name}; both need it")
+    first, wanted = (_decode_image(next(_walk(split))[2].path).shape for split in (files, train_files))
+    if first != wanted:
+        raise SettingError(
+            "data_dir",
+            f"the images of {root} have {first[1]}x{first[0]} pixels, those of {train.name} {wanted[1]}x{wanted[0]}; "
+            "all must have one size",
+        )
 
 
 def _list_images(root: Path) -> dict[str, list[os.DirEntry[str]]]:

@@ -5,7 +5,8 @@ The test split is a separate object (`load_test`) that only an evaluation asks f
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -13,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuner.errors import SettingError
+from tuner.plain_words import shown
 from tuner.training.cifar_archive import read_cifar100
-from tuner.training.class_folders import ClassFolders, class_names, read_class_folders
+from tuner.training.class_folders import ClassFolders, read_class_folders
 from tuner.training.settings import VggSettings, check_settings
 
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
@@ -63,14 +65,16 @@ class ImageData:
 def load_data(configuration: Mapping[str, Any]) -> ImageData:
     """The training and validation images that a configuration names.
 
-    Raises: SettingError: no data there, or fewer images than `train_images` asks for.
+    Raises: SettingError: no data there, none that the network can take, or fewer images than `train_images` asks for.
     """
     settings = check_settings(configuration)
-    data = _LOADERS[settings.dataset](settings)
+    with _readable(settings):
+        data = _LOADERS[settings.dataset](settings)
     if settings.crop_padding is not None:
         data = replace(data, crop_padding=settings.crop_padding)
     if settings.flip is not None:
         data = replace(data, flip=settings.flip)
+    _refuse_unusable(data, settings)
     if settings.train_images is None or settings.train_images == len(data.train):
         return data
     if settings.train_images > len(data.train):
@@ -91,11 +95,40 @@ def load_test(configuration: Mapping[str, Any]) -> Images:
     if settings.dataset == "digits":
         images, order = _digits_in_order(settings.split_seed)
         return images.take(order[-DIGITS_HELD_OUT:])
-    if settings.dataset == "cifar100":
-        folder = read_cifar100(settings.data_path, "test")
-    else:
-        folder = _same_classes(settings, "test")
-    return _frozen(folder.images_NHWC, folder.labels_N)
+    read = read_cifar100 if settings.dataset == "cifar100" else read_class_folders
+    with _readable(settings):
+        return _images(read(settings.data_path, "test"))
+
+
+@contextmanager
+def _readable(settings: VggSettings) -> Iterator[None]:
+    """What the file system says against `data_dir`, said of that key."""
+    try:
+        yield
+    except OSError as error:
+        path = shown(str(settings.data_path))
+        raise SettingError(
+            "data_dir", f"{path} cannot be read ({error.strerror or error}); name another folder"
+        ) from error
+
+
+def _refuse_unusable(data: ImageData, settings: VggSettings) -> None:
+    height, width = data.train.images_NHWC.shape[1:3]
+    if min(height, width) < SMALLEST_SIDE:
+        raise SettingError(
+            "data_dir",
+            f"the images of {settings.data_path} have {width}x{height} pixels; the network needs 8x8 at least",
+        )
+    if len(data.train) < 2:
+        raise SettingError(
+            "data_dir",
+            f"{settings.data_path} leaves {len(data.train)} training images beside {len(data.validation)} to validate "
+            "with; at least 2 are needed",
+        )
+    if data.crop_padding >= min(height, width):
+        raise SettingError(
+            "crop_padding", f"{data.crop_padding} pixels would move images of {width}x{height} out of sight; lower it"
+        )
 
 
 def _load_cifar100(settings: VggSettings) -> ImageData:
@@ -105,42 +138,19 @@ def _load_cifar100(settings: VggSettings) -> ImageData:
 
 
 def _load_folder(settings: VggSettings) -> ImageData:
-    """One's own images; mean and deviation are those of the training images."""
+    """One's own images; mean and deviation are those of all images below train."""
     folder = read_class_folders(settings.data_path, "train")
-    side = min(folder.images_NHWC.shape[1:3])
-    if side < SMALLEST_SIDE:
-        size = f"{folder.images_NHWC.shape[2]}x{folder.images_NHWC.shape[1]}"
-        raise SettingError(
-            "data_dir", f"the images of {settings.data_path} have {size} pixels; the network needs 8x8 at least"
-        )
     if (settings.data_path / "validation").is_dir():
-        held_out = _same_classes(settings, "validation")
-        train = _frozen(folder.images_NHWC, folder.labels_N)
-        validation = _frozen(held_out.images_NHWC, held_out.labels_N)
-        if validation.images_NHWC.shape[1:] != train.images_NHWC.shape[1:]:
-            raise SettingError(
-                "data_dir",
-                f"the images of {settings.data_path}/validation have another size than those of train; "
-                "all must have one size",
-            )
-    elif len(folder.labels_N) > 1:
-        train, validation = _split(folder, settings.split_seed)
+        train, validation = _images(folder), _images(read_class_folders(settings.data_path, "validation"))
     else:
-        raise SettingError("data_dir", f"{settings.data_path}/train has one image; two are needed to hold one out")
-    mean, std = _mean_and_std(train.images_NHWC)
-    return ImageData(train, validation, folder.class_names, mean, std, crop_padding=4 if side >= 32 else 1, flip=True)
+        train, validation = _split(folder, settings.split_seed)
+    mean, std = _mean_and_std(folder.images_NHWC)
+    crop_padding = 4 if min(folder.images_NHWC.shape[1:3]) >= 32 else 1
+    return ImageData(train, validation, folder.class_names, mean, std, crop_padding, flip=True)
 
 
-def _same_classes(settings: VggSettings, split: str) -> ClassFolders:
-    """A split beside `train`, which must have the same class folders: labels count them in the order of their names."""
-    folder, train = read_class_folders(settings.data_path, split), class_names(settings.data_path / "train")
-    if folder.class_names != train:
-        (name, *_) = sorted(set(folder.class_names) ^ set(train))
-        here, there = (split, "train") if name in folder.class_names else ("train", split)
-        raise SettingError(
-            "data_dir", f"class {name!r} has a folder in {settings.data_path}/{here}, but none in {there}; both need it"
-        )
-    return folder
+def _images(folder: ClassFolders) -> Images:
+    return _frozen(folder.images_NHWC, folder.labels_N)
 
 
 def _split(folder: ClassFolders, split_seed: int) -> tuple[Images, Images]:

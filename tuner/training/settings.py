@@ -25,7 +25,7 @@ class VggSettings(BaseModel):
 
     dataset: Literal["cifar100", "digits", "folder"]
     epochs: Annotated[int, Field(ge=1, le=100_000)]
-    data_dir: str | None = None
+    data_dir: Annotated[str, Field(min_length=1)] | None = None
     depth: Annotated[int, Field(ge=8, le=1004, description="8, 14, 20, … 38: 6 n + 8")] = 38
     filters: Annotated[int, Field(ge=1, le=4096)] = 32
     bn_position: Literal["none", "before_relu", "after_relu"] = "none"

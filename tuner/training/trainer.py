@@ -1,11 +1,12 @@
 """What the rest of the product knows of training: one class, found by name."""
 
 import inspect
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tuner.errors import InputError, TrainingError
+from tuner.errors import InputError, TrainingError, TunerError
 from tuner.import_path import import_object, look_in_working_folder
 from tuner.training.own_module import OwnModule, pack
 
@@ -169,12 +170,21 @@ def metrics_of(name: str) -> tuple[str, ...] | None:
 def load_data(name: str, configuration: Configuration) -> Any:
     """The data every trial of a study shares, loaded once; None for a trainer that brings its own.
 
-    Raises: InputError: the data are not where the configuration says.
+    Raises: InputError: the data are not where the configuration says. TrainingError: one's own load_data raised; its
+        traceback has been printed.
     """
     look_in_working_folder()
     built_in = _BUILT_IN.get(name)
-    load = _import(built_in.load_data) if built_in else getattr(_import(name), "load_data", None)
-    return None if load is None else load(configuration)
+    if built_in:
+        return _import(built_in.load_data)(configuration)
+    load = getattr(_import(name), "load_data", None)
+    try:
+        return None if load is None else load(configuration)
+    except TunerError:
+        raise
+    except Exception as error:  # a bug in one's own code: its traceback is what helps
+        traceback.print_exc()
+        raise TrainingError(f"load_data of {name!r} failed, see the traceback above") from error
 
 
 def _import(path: str) -> Any:
