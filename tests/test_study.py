@@ -1,7 +1,6 @@
 """The decisions of a study, on real databases and virtual time."""
 
 import math
-import os
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -12,61 +11,23 @@ import pytest
 import sqlalchemy as sa
 
 from storage.engine import open_existing, open_for_launch
-from storage.errors import DatabaseAwayError, StudyBusyError, StudyChangedError
+from storage.errors import DatabaseAwayError
 from storage.reading import StudyReader
-from storage.store import ATTEMPT, Place, StudyStore, create_study
-from storage.tables import TABLES
-from storage.trial_log import read_trial_log
+from storage.store import ATTEMPT, StudyStore
+from tests.scenes import begin, play, report
 from tests.studies import make_space, optuna_trials, rows, simulate
 from tests.trainers import curve
-from tuner.errors import InputError
 from tuner.execution.simulated import SimulatedExecutor
-from tuner.launching import launch
-from tuner.search_space import SearchSpace, best_value
+from tuner.search_space import best_value
 from tuner.study import (
     Assignment,
     AttemptEnd,
     Decider,
     Decision,
-    EpochReport,
     Idle,
     Outcome,
     Study,
 )
-
-HERE = Place("host", 1, "cpu")
-
-
-def report(epoch: int, **metrics: float) -> EpochReport:
-    return EpochReport(epoch, metrics, {}, HERE)
-
-
-class Script:
-    """An executor that does what a test tells it with the study itself."""
-
-    cpus, gpus, concurrency = 1.0, 0.0, 1
-    clock = None
-
-    def __init__(self, play: Any, concurrency: int = 1) -> None:
-        self._play = play
-        self.concurrency = concurrency
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-    def run(self, study: Decider) -> None:
-        self._play(study)
-
-
-def play(space: SearchSpace, url: str, scene: Any, concurrency: int = 1, say: Any = lambda line: None) -> None:
-    launch(space, url, say=say, make_executor=lambda *_: Script(scene, concurrency))
-
-
-def begin(study: Decider) -> Assignment:
-    assignment = study.next_trial()
-    assert isinstance(assignment, Assignment)
-    return assignment
 
 
 def attempts(url: str) -> list[Any]:
@@ -95,20 +56,6 @@ def test_finished_trials_are_complete_with_their_best_epoch_and_stopped_ones_pru
             3,
         )  # rungs 1 and 3; every epoch up to the stop is there, the last too
         assert trial.value == trial.intermediate_values[max(trial.intermediate_values)]
-
-
-def test_every_verdict_at_a_rung_is_recorded_with_cut_off_and_reason(database_url: str) -> None:
-    simulate(make_space(), database_url)
-    study = StudyReader(database_url).study("s")
-    assert [r.epoch for r in study.rungs] == [1, 3]
-    assert study.rungs[0].compared == 12
-    stopped = [t for t in study.trials if t.state == "pruned"]
-    assert stopped
-    for trial in stopped:
-        assert trial.reason.startswith("rung ")
-        assert "not among the best 1/3 of the" in trial.reason
-        assert "cut-off" in trial.reason
-    assert len(rows(database_url)["decision"]) == sum(r.compared for r in study.rungs)
 
 
 def test_the_goal_to_minimize_is_kept_in_the_metrics_own_sign(sqlite_url: str) -> None:
@@ -287,42 +234,6 @@ def test_an_inactive_parameter_is_not_in_the_configuration(sqlite_url: str) -> N
         assert ("depth" in trial.params) == (trial.params["kind"] == "a")
 
 
-def test_a_second_launch_of_a_living_study_is_refused_with_its_pid(sqlite_url: str) -> None:
-    def scene(study: Decider) -> None:
-        with pytest.raises(StudyBusyError, match=f"process {os.getpid()} on "):
-            simulate(make_space(), sqlite_url)
-        simulate(make_space(study="another"), sqlite_url)
-
-    play(make_space(), sqlite_url, scene)
-    simulate(make_space(), sqlite_url)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"space": {"x": {"low": 0.0, "high": 2.0}}}, "space.x was"),
-        ({"metric": {"name": "loss", "goal": "minimize"}}, "metric was"),
-        ({"settings": {"epochs": 10}}, "settings.epochs was 9, is 10"),
-        ({"sampler": {"name": "tpe", "seed": 7}}, "sampler was"),
-        ({"early_stopping": {"name": "none"}}, "early_stopping was"),
-    ],
-)
-def test_a_changed_space_on_an_existing_study_is_refused_and_nothing_is_written(
-    sqlite_url: str, change: dict[str, Any], words: str
-) -> None:
-    simulate(make_space(budget={"trials": 2}), sqlite_url)
-    before = rows(sqlite_url)
-    with pytest.raises(StudyChangedError, match=words):
-        simulate(make_space(**change), sqlite_url)
-    assert rows(sqlite_url) == before
-    simulate(make_space(budget={"trials": 3}, concurrency=1, resources={"cpus": 1}), sqlite_url)
-    engine = open_existing(sqlite_url).engine
-    with engine.connect() as connection:
-        versions = connection.execute(sa.select(TABLES["tuner_space"].c.version)).scalars().all()
-        outcomes = connection.execute(sa.select(TABLES["tuner_launch"].c.outcome)).scalars().all()
-    assert (versions, outcomes) == ([1, 2], ["finished", "finished"])
-
-
 def test_a_database_that_is_locked_for_too_long_loses_no_event(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,54 +253,11 @@ def test_a_database_that_is_locked_for_too_long_loses_no_event(
     assert [t.intermediate_values for t in optuna_trials(sqlite_url)] == [{1: 0.5, 2: 0.6}]
 
 
-def test_a_launch_killed_right_after_it_made_the_study_is_gone_on_with(sqlite_url: str) -> None:
-    create_study(open_for_launch(sqlite_url), "s", "maximize")
-    simulate(make_space(budget={"trials": 2}), sqlite_url)
-    assert len(optuna_trials(sqlite_url)) == 2
-
-
-@pytest.mark.parametrize("known", [True, False], ids=["our tables there", "Optuna's alone"])
-def test_a_study_of_another_program_is_not_mixed_with_ours(sqlite_url: str, known: bool) -> None:
-    if known:
-        simulate(make_space(study="ours", budget={"trials": 1}), sqlite_url)
-    study = optuna.create_study(study_name="s", storage=sqlite_url, direction="maximize")
-    study.add_trial(optuna.trial.create_trial(value=1.0))
-    with pytest.raises(StudyChangedError, match="was not made by this product"):
-        simulate(make_space(), sqlite_url)
-    assert len(optuna_trials(sqlite_url)) == 1
-
-
 def test_a_trial_enqueued_in_optuna_is_run_with_its_values(sqlite_url: str) -> None:
     simulate(make_space(budget={"trials": 1}), sqlite_url)
     optuna.load_study(study_name="s", storage=sqlite_url).enqueue_trial({"x": 0.3, "kind": "b"})
     simulate(make_space(budget={"trials": 2}), sqlite_url)
     assert optuna_trials(sqlite_url)[1].params == {"x": 0.3, "kind": "b"}
-
-
-def test_gpu_hours_alone_are_refused_where_no_gpu_is(sqlite_url: str) -> None:
-    with pytest.raises(InputError, match="gpu_hours alone never end"):
-        simulate(make_space(budget={"gpu_hours": 1.0}, resources={"gpus": 0}), sqlite_url)
-
-
-def test_the_best_that_is_told_is_that_of_all_launches(sqlite_url: str) -> None:
-    simulate(make_space(budget={"trials": 6}), sqlite_url)
-    lines: list[str] = []
-    simulate(make_space(budget={"trials": 7}), sqlite_url, say=lines.append)
-    (best,) = {
-        t.value
-        for t in optuna_trials(sqlite_url)[:6]
-        if t.value == max(u.value or 0 for u in optuna_trials(sqlite_url)[:6])
-    }
-    assert any(f"best {best:.4f}" in line for line in lines)
-
-
-def test_passwords_given_on_the_command_line_are_not_stored(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["tuner", "launch", "--storage", "postgresql://me:s3cret@host/db"])
-    simulate(make_space(budget={"trials": 1}), sqlite_url)
-    engine = open_existing(sqlite_url).engine
-    with engine.connect() as connection:
-        (argv,) = connection.execute(sa.select(TABLES["tuner_launch"].c.argv)).scalars()
-    assert argv[-1] == "postgresql://me:***@host/db"
 
 
 def test_a_study_can_be_rebuilt_from_the_database_between_any_two_events(tmp_path: Any) -> None:
@@ -412,70 +280,6 @@ def test_a_study_can_be_rebuilt_from_the_database_between_any_two_events(tmp_pat
 
     play(space, rebuilt, scene)
     assert rows(whole) == rows(rebuilt)
-
-
-def test_the_median_rule_compares_the_best_so_far_after_every_epoch(sqlite_url: str) -> None:
-    curves = {
-        "a": [0.5, 0.1, 0.1, 0.9],
-        "b": [0.4, 0.45, 0.3, 0.3],
-        "c": [0.3, 0.6, 0.3, 0.8],
-        "d": [0.0, 0.44, 0.7, 0.7],
-    }
-    space = make_space(
-        space={"kind": [*curves]},
-        settings={"epochs": 4},
-        sampler={"name": "grid"},
-        enqueue=[{"kind": kind} for kind in curves],
-        early_stopping={"name": "median", "min_epochs": 2, "min_trials": 2},
-    )
-    simulate(space, sqlite_url, SimulatedExecutor(lambda c, epoch: {"score": curves[c["kind"]][epoch - 1]}))
-    trials = optuna_trials(sqlite_url)
-    assert [t.state.name for t in trials] == ["COMPLETE", "COMPLETE", "COMPLETE", "PRUNED"]
-    log = read_trial_log(StudyReader(sqlite_url), "s", 3)
-    assert log is not None
-    (decision,) = log.decisions
-    assert (decision.epoch, decision.verdict, decision.value, decision.cutoff) == (2, "stop", 0.44, 0.5)
-    assert decision.reason == (
-        "rung 2: score 0.44 is worse than the median of the 3 earlier there (cut-off 0.5)"
-    )  # bests at epoch 2: 0.5, 0.45, 0.6
-
-
-def test_a_trial_that_reports_every_few_epochs_is_compared_at_the_highest_rung_it_passed(sqlite_url: str) -> None:
-    def scene(study: Decider) -> None:
-        for score, stops in ((0.5, False), (0.4, True), (0.6, False)):
-            assignment = begin(study)
-            assert study.on_epoch(assignment, report(4, score=score)).stops is stops  # passes rungs 1 and 3
-            if not stops:
-                study.on_epoch(assignment, report(9, score=score))
-
-    play(make_space(budget={"trials": 3}), sqlite_url, scene)
-    study = StudyReader(sqlite_url).study("s")
-    assert [(rung.epoch, rung.compared, rung.went_on) for rung in study.rungs] == [(3, 3, 2)]
-    assert [trial.state for trial in study.trials] == ["complete", "pruned", "complete"]
-
-
-def test_the_rungs_are_told_before_the_first_trial(sqlite_url: str) -> None:
-    lines: list[str] = []
-    simulate(make_space(), sqlite_url, say=lines.append)
-    assert lines[1:5] == [
-        "early stopping asha: about one in 3 goes on at each rung",
-        "  of 12 trials, about:",
-        "  rung at epoch    1 of 9: 12 compared, 4 go on",
-        "  rung at epoch    3 of 9: 4 compared, 1 go on",
-    ]
-    assert lines[5].startswith("trial   0 begins")
-
-
-def test_what_a_later_version_adds_to_the_file_does_not_make_an_older_study_another_one(sqlite_url: str) -> None:
-    simulate(make_space(budget={"trials": 1}), sqlite_url)
-    engine = open_existing(sqlite_url).engine
-    with engine.begin() as connection:
-        (content,) = connection.execute(sa.select(TABLES["tuner_space"].c.content)).scalars()
-        del content["enqueue"], content["early_stopping"]["brackets"]
-        connection.execute(sa.update(TABLES["tuner_space"]).values(content=content))
-    engine.dispose()
-    simulate(make_space(budget={"trials": 2}), sqlite_url)
-    assert len(optuna_trials(sqlite_url)) == 2
 
 
 def test_the_best_value_is_the_best_finite_one() -> None:

@@ -63,7 +63,7 @@ def status_lines(study: Standing) -> Iterator[str]:
     best = study.best
     if best is not None:
         yield f"best so far: {metric} {best.value:.4f} at epoch {best.epoch} of trial {best.trial} ({best.state})"
-        yield f"best so far: {_words(best.parameters)}"
+        yield f"its configuration: {_words(best.parameters)}"
     left = hours_left(study)
     left_words = "" if left is None else f", at most {duration(left)} left"
     yield f"time: {duration(study.hours)} spent{left_words}, {_rate(study.epochs_per_hour)}"
