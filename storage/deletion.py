@@ -3,13 +3,14 @@
 import optuna
 
 from storage import launches
+from storage.checkpoints import locations_in_use
 from storage.engine import open_existing
 from storage.errors import StudyBusyError
 from storage.store import StudyStore
 
 
-def delete_study(url: str, name: str) -> None:
-    """Delete a study that no launch is working on.
+def delete_study(url: str, name: str) -> list[str]:
+    """Delete a study that no launch is working on; returns where its checkpoints are, whose files are of no use now.
 
     Raises: StudyNotFoundError: there is none. StudyBusyError: a launch of it is alive.
     """
@@ -23,6 +24,8 @@ def delete_study(url: str, name: str) -> None:
                         f"study {name!r} is being run by process {launch.identity.pid} on {launch.identity.hostname}; "
                         "end it first, then delete the study"
                     )
+            locations = locations_in_use(transaction.connection, transaction.study_id)
             optuna.delete_study(study_name=name, storage=database)
+            return sorted(locations)
     finally:
         store.close()

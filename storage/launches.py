@@ -1,7 +1,7 @@
 """Launches of a study: who is alive, who died, and which search space each version of the study had.
 
-A launch on this host is alive when its process is: boot, pid namespace, pid and the process's start time together name one
-process for ever. A launch elsewhere is alive while its heartbeat, on the database's clock, is young.
+A launch is alive while its heartbeat, on the database's clock, is young. On this host it is dead as soon as its process is:
+boot, pid namespace, pid and the process's start time together name one process for ever.
 """
 
 import os
@@ -46,10 +46,11 @@ class LaunchRecord:
     seconds_since_heartbeat: float
 
     def is_alive(self) -> bool:
-        """Whether its process still runs, as far as can be told from here."""
+        """Whether its process still runs, as far as can be told from here; one that has slept for long counts as dead."""
         there = self.identity
-        if (there.boot_id, there.pid_namespace) == (_boot_id(), _pid_namespace()):
-            return _process_start(there.pid) == there.process_start
+        here = (there.boot_id, there.pid_namespace) == (_boot_id(), _pid_namespace())
+        if here and _process_start(there.pid) != there.process_start:
+            return False
         return self.seconds_since_heartbeat < HEARTBEAT_EXPIRY_SECONDS
 
 
@@ -92,6 +93,15 @@ def end_launch(connection: Connection, launch_id: int, outcome: str, ended_at: f
     connection.execute(sa.update(LAUNCH).where(LAUNCH.c.launch_id == launch_id).values(ended_at=when, outcome=outcome))
 
 
+def revive_launch(connection: Connection, launch_id: int) -> None:
+    """A launch that slept and was taken for dead is not; what others took from it stays theirs."""
+    connection.execute(
+        sa.update(LAUNCH)
+        .where(LAUNCH.c.launch_id == launch_id, LAUNCH.c.ended_at.is_not(None))
+        .values(ended_at=None, outcome=None, heartbeat_at=database_now())
+    )
+
+
 def last_heartbeat(connection: Connection, launch_id: int) -> float:
     """When the launch was last heard of."""
     return float(
@@ -113,7 +123,16 @@ def spent_hours(connection: Connection, study_id: int, now: float) -> float:
 
 def spent_gpu_hours(connection: Connection, study_id: int, now: float) -> float:
     """GPU hours of all attempts of a study so far, running ones included."""
-    seconds = sa.func.sum((sa.func.coalesce(ATTEMPT.c.ended_at, now) - ATTEMPT.c.started_at) * ATTEMPT.c.gpus)
+    return _spent(connection, study_id, ATTEMPT.c.gpus, now)
+
+
+def spent_cpu_hours(connection: Connection, study_id: int, now: float) -> float:
+    """CPU hours of all attempts of a study so far, running ones included."""
+    return _spent(connection, study_id, ATTEMPT.c.cpus, now)
+
+
+def _spent(connection: Connection, study_id: int, share: sa.ColumnElement[float], now: float) -> float:
+    seconds = sa.func.sum((sa.func.coalesce(ATTEMPT.c.ended_at, now) - ATTEMPT.c.started_at) * share)
     query = sa.select(seconds).select_from(ATTEMPT.join(TRIAL, TRIAL.c.trial_id == ATTEMPT.c.trial_id))
     return float(connection.execute(query.where(TRIAL.c.study_id == study_id)).scalar_one() or 0.0) / 3600
 

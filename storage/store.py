@@ -6,7 +6,7 @@ object is made anew.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -151,6 +151,7 @@ class StudyTransaction:
         self.optuna_study = optuna_study
         self.study_id: int = optuna_study._study_id
         self._optuna = optuna_study._storage
+        self.discarded: list[str] = []  # files to be deleted after the commit
 
     def now(self) -> float:
         """Unix time in seconds by the database's clock."""
@@ -162,9 +163,12 @@ class StudyTransaction:
         """Trials begun so far, whatever became of them."""
         return int(self._scalar(sa.select(sa.func.count()).select_from(TRIAL).where(TRIAL.c.study_id == self.study_id)))
 
-    def count_running(self) -> int:
-        """Trials that an attempt is working on."""
+    def count_running(self, launch_id: int | None = None) -> int:
+        """Trials that an attempt is working on, of any launch or of one."""
         query = sa.select(sa.func.count()).select_from(TRIAL)
+        if launch_id is not None:
+            newest = (ATTEMPT.c.trial_id == TRIAL.c.trial_id) & (ATTEMPT.c.attempt == TRIAL.c.attempt)
+            query = query.join(ATTEMPT, newest).where(ATTEMPT.c.launch_id == launch_id)
         return int(self._scalar(query.where(TRIAL.c.study_id == self.study_id, TRIAL.c.status == "running")))
 
     def configuration_hashes(self) -> set[str]:
@@ -214,6 +218,11 @@ class StudyTransaction:
         if state == "pruned":
             value = self._last_value(trial)
         self._optuna.set_trial_state_values(trial.trial_id, _OPTUNA_STATES[state], None if value is None else [value])
+
+    def ended_state(self, trial: TrialRecord) -> str | None:
+        """complete, pruned or failed; None while the trial has not ended."""
+        state = self._scalar(sa.select(OPTUNA_TRIALS.c.state).where(OPTUNA_TRIALS.c.trial_id == trial.trial_id))
+        return next((ours for ours, theirs in _OPTUNA_STATES.items() if theirs is state), None)
 
     def is_foreign(self, goal: str) -> bool:
         """Whether another program made this study: it has trials, or another direction. One without is as good as new."""
@@ -274,10 +283,12 @@ class StudyTransaction:
         query = sa.select(ATTEMPT.c.outcome, ATTEMPT.c.epochs_before).where(ATTEMPT.c.trial_id == trial.trial_id)
         return [(row.outcome, row.epochs_before) for row in self.connection.execute(query.order_by(ATTEMPT.c.attempt))]
 
-    def requeue_attempts_of(self, launch_id: int, outcome: str, now: float) -> list[int]:
-        """End every open attempt of a launch and queue its trials again; returns their numbers."""
+    def requeue_attempts_of(
+        self, launch_id: int, outcome: str, now: float, but: Collection[tuple[int, int]] = ()
+    ) -> list[int]:
+        """End every open attempt of a launch, but these (trial, attempt), and queue its trials again; returns their numbers."""
         query = (
-            sa.select(OPTUNA_TRIALS.c.number)
+            sa.select(OPTUNA_TRIALS.c.number, ATTEMPT.c.attempt)
             .select_from(
                 ATTEMPT.join(TRIAL, TRIAL.c.trial_id == ATTEMPT.c.trial_id).join(
                     OPTUNA_TRIALS, OPTUNA_TRIALS.c.trial_id == TRIAL.c.trial_id
@@ -285,7 +296,7 @@ class StudyTransaction:
             )
             .where(ATTEMPT.c.launch_id == launch_id, ATTEMPT.c.ended_at.is_(None), TRIAL.c.study_id == self.study_id)
         )
-        numbers = sorted(self.connection.execute(query).scalars())
+        numbers = sorted(row.number for row in self.connection.execute(query) if tuple(row) not in but)
         for number in numbers:
             trial = self.trial(number)
             assert trial is not None, "read in this transaction"
@@ -334,10 +345,19 @@ class StudyTransaction:
             )
         )
 
+    def values_by_epoch(self, trial: TrialRecord) -> dict[int, float]:
+        """Recorded epoch -> the objective's value, in order."""
+        values = self._optuna.get_trial(trial.trial_id).intermediate_values
+        return {epoch: values[epoch] for epoch in sorted(values)}
+
     def epoch_values(self, trial: TrialRecord) -> list[float]:
         """The objective's value of each recorded epoch, in order."""
-        values = self._optuna.get_trial(trial.trial_id).intermediate_values
-        return [values[epoch] for epoch in sorted(values)]
+        return list(self.values_by_epoch(trial).values())
+
+    def values_and_numbers(self, trial_ids: Iterable[int]) -> dict[int, tuple[float, int]]:
+        """Id -> (value, number) of finished trials."""
+        trials = {trial_id: self._optuna.get_trial(trial_id) for trial_id in trial_ids}
+        return {trial_id: (float(trial.values[0]), trial.number) for trial_id, trial in trials.items()}
 
     # -- decisions ------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from optuna.storages._rdb import models as optuna_models
-from sqlalchemy import JSON, Float, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from storage.columns import AnyFloat, FloatArray
@@ -145,6 +145,29 @@ class Decision(Base):
     rung: Mapped[int | None]
     value: Mapped[float] = mapped_column(AnyFloat, nullable=True)
     cutoff: Mapped[float | None] = mapped_column(Float(53))
+
+
+class Checkpoint(Base):
+    """A state of a trial's training that is kept: what `attempt` had after `epoch`."""
+
+    __tablename__ = "tuner_checkpoint"
+    trial_id: Mapped[int] = _of_trial(primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    location: Mapped[str] = mapped_column(Text)  # a path on the launch's host, or a URL
+    num_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
+class Request(Base):
+    """Somebody asks for a study, or one trial of it, to be stopped."""
+
+    __tablename__ = "tuner_request"
+    request_id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = _of_study()
+    trial_id: Mapped[int | None] = mapped_column(ForeignKey("tuner_trial.trial_id", ondelete="CASCADE"))
+    asked_by: Mapped[str] = mapped_column(String(512))
+    asked_at: Mapped[float] = mapped_column(Float(53))
 
 
 TABLES = Base.metadata.tables

@@ -3,13 +3,9 @@
 from typing import Any
 
 from storage.store import Place
+from tuner.events import Assignment, Decider, EpochReport
 from tuner.launching import launch
 from tuner.search_space import SearchSpace
-from tuner.study import (
-    Assignment,
-    Decider,
-    EpochReport,
-)
 
 HERE = Place("host", 1, "cpu")
 

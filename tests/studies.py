@@ -11,10 +11,10 @@ from storage.engine import open_existing
 from storage.store import DECISION, EPOCH_METRIC, GRADIENT_FLOW
 from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS
 from tests.trainers import curve
+from tuner.events import EPOCH_SECONDS
 from tuner.execution.simulated import SimulatedExecutor
 from tuner.launching import launch
 from tuner.search_space import SearchSpace, check_search_space
-from tuner.study import EPOCH_SECONDS
 from tuner.yaml_source import parse_yaml
 
 BASE: dict[str, Any] = {

@@ -14,9 +14,7 @@ from storage.tables import TABLES
 from tests.scenes import play
 from tests.studies import make_space, optuna_trials, rows, simulate
 from tuner.errors import InputError
-from tuner.study import (
-    Decider,
-)
+from tuner.events import Decider
 
 
 def test_a_second_launch_of_a_living_study_is_refused_with_its_pid(sqlite_url: str) -> None:

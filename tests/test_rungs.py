@@ -4,10 +4,8 @@ from storage.reading import StudyReader
 from storage.trial_log import read_trial_log
 from tests.scenes import begin, play, report
 from tests.studies import make_space, optuna_trials, rows, simulate
+from tuner.events import Decider
 from tuner.execution.simulated import SimulatedExecutor
-from tuner.study import (
-    Decider,
-)
 
 
 def test_every_verdict_at_a_rung_is_recorded_with_cut_off_and_reason(database_url: str) -> None:

@@ -16,10 +16,10 @@ from tests.cli import Folder
 from tests.studies import BASE, make_space, simulate
 from tests.trainers import Curve, curve
 from tuner.errors import InputError
+from tuner.events import Assignment, Decider
 from tuner.execution.attempt import AttemptRunner, Broken, Job
 from tuner.execution.simulated import SimulatedExecutor
 from tuner.launching import launch
-from tuner.study import Assignment, Decider
 from tuner.training.augmentation import normalize
 from tuner.training.data import load_data
 from tuner.training.weights import save_weights

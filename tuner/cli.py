@@ -35,6 +35,10 @@ Overrides = Annotated[
 StorageUrl = Annotated[
     str | None, typer.Option("--storage", metavar="URL", help="Database; else TUNER_STORAGE, else sqlite:///tuner.db.")
 ]
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name.")]
+Trials = Annotated[str | None, typer.Option(metavar="N", help="Short for --set budget.trials=N.")]
+Concurrency = Annotated[str | None, typer.Option(metavar="N", help="Short for --set concurrency=N.")]
+Plain = Annotated[bool, typer.Option("--plain", help="A line for each event, as without a terminal.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print plain JSON.")]
 
 
@@ -50,33 +54,48 @@ def launch(
     space: SpaceFile,
     overrides: Overrides = [],
     storage: StorageUrl = None,
-    trials: Annotated[str | None, typer.Option(metavar="N", help="Short for --set budget.trials=N.")] = None,
-    concurrency: Annotated[str | None, typer.Option(metavar="N", help="Short for --set concurrency=N.")] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="A line for each event, as without a terminal.")] = False,
+    trials: Trials = None,
+    concurrency: Concurrency = None,
+    plain: Plain = False,
 ) -> None:
     """Start the study of a search space file, or go on with it."""
-    short = {"budget.trials": trials, "concurrency": concurrency}
-    given = (*overrides, *(f"{key}={value}" for key, value in short.items() if value is not None))
-    checked = _load(space, given)
+    checked = _load(space, _with_short_forms(overrides, trials, concurrency))
     from tuner.api import storage_url
-    from tuner.launching import launch as run
 
-    url = storage_url(storage)
-    if plain or not _is_terminal():
-        run(checked, url, say=_say)
-    else:
-        from tuner.reporting.live_status import LiveStatus
+    _run(checked, storage_url(storage), plain)
 
-        with LiveStatus(url, checked.study, hint="Ctrl-C interrupts; launch again to go on") as display:
-            run(checked, url, say=display.say, display=display)
-    study = _reader(storage).study(checked.study)
-    from tuner.reporting.summary import best_table
 
-    print()
-    _console().print(best_table(study, top=5))
-    _print_database(url, checked.study)
-    if not any(trial.state == "complete" for trial in study.trials):
-        raise typer.Exit(NOTHING_FINISHED)
+@app.command()
+def resume(
+    study: StudyName,
+    overrides: Overrides = [],
+    storage: StorageUrl = None,
+    trials: Trials = None,
+    concurrency: Concurrency = None,
+    plain: Plain = False,
+) -> None:
+    """Go on with a study by the search space file that its database holds."""
+    reader = _reader(storage)
+    from tuner.api import storage_url
+    from tuner.resuming import recorded_space
+
+    _run(recorded_space(reader, study, _with_short_forms(overrides, trials, concurrency)), storage_url(storage), plain)
+
+
+@app.command()
+def stop(
+    study: StudyName,
+    trial: Annotated[int | None, typer.Option(metavar="N", min=0, help="This trial only, for good.")] = None,
+    storage: StorageUrl = None,
+) -> None:
+    """Ask for a study, or one trial of it, to be stopped: from any machine that reaches the database."""
+    from storage.stopping import request_stop
+    from tuner.api import storage_url
+
+    try:
+        print(request_stop(storage_url(storage), study, trial))
+    except ValueError as error:
+        raise InputError(f"stop: {error}") from error
 
 
 @app.command()
@@ -115,7 +134,7 @@ def status(
 
 @app.command()
 def best(
-    study: Annotated[str, typer.Argument(help="A study's name.")],
+    study: StudyName,
     storage: StorageUrl = None,
     as_json: AsJson = False,
     as_yaml: Annotated[
@@ -157,7 +176,7 @@ def best(
 
 @app.command()
 def logs(
-    study: Annotated[str, typer.Argument(help="A study's name.")],
+    study: StudyName,
     trial: Annotated[int, typer.Argument(help="A trial's number.")],
     storage: StorageUrl = None,
 ) -> None:
@@ -177,7 +196,7 @@ def logs(
 
 @app.command()
 def delete(
-    study: Annotated[str, typer.Argument(help="A study's name.")],
+    study: StudyName,
     storage: StorageUrl = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -186,6 +205,7 @@ def delete(
     from storage.deletion import delete_study
     from storage.engine import mask_passwords
     from tuner.api import storage_url
+    from tuner.checkpoint_files import delete_files
 
     url = storage_url(storage)
     what = f"study {study!r} with {len(view.trials)} trials from {mask_passwords(url)}"
@@ -195,7 +215,7 @@ def delete(
         if not typer.confirm(f"Delete {what}, for good?"):
             print("nothing deleted")
             return
-    delete_study(url, study)
+    delete_files(delete_study(url, study))
     print(f"deleted: {what}")
 
 
@@ -281,6 +301,32 @@ def _stop(code: int, message: str) -> None:
     if message:
         print(message, file=sys.stderr, flush=True)
     sys.exit(code)
+
+
+def _with_short_forms(overrides: list[str], trials: str | None, concurrency: str | None) -> tuple[str, ...]:
+    short = {"budget.trials": trials, "concurrency": concurrency}
+    return (*overrides, *(f"{key}={value}" for key, value in short.items() if value is not None))
+
+
+def _run(space: "SearchSpace", url: str, plain: bool) -> None:
+    """Launch a study, show it, and say what came of it."""
+    from tuner.launching import launch as run
+
+    if plain or not _is_terminal():
+        run(space, url, say=_say)
+    else:
+        from tuner.reporting.live_status import LiveStatus
+
+        with LiveStatus(url, space.study, hint="Ctrl-C interrupts; launch again to go on") as display:
+            run(space, url, say=display.say, display=display)
+    study = _reader(url).study(space.study)
+    from tuner.reporting.summary import best_table
+
+    print()
+    _console().print(best_table(study, top=5))
+    _print_database(url, space.study)
+    if not any(trial.state == "complete" for trial in study.trials):
+        raise typer.Exit(NOTHING_FINISHED)
 
 
 def _load(path: Path, overrides: tuple[str, ...]) -> "SearchSpace":

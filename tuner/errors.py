@@ -23,6 +23,10 @@ class TrainingError(TunerError, RuntimeError):
     """A trial cannot go on; the trial fails with this reason, the study goes on."""
 
 
+class CheckpointError(TunerError, OSError):
+    """A checkpoint cannot be written or read; the trial goes on without it."""
+
+
 class SettingError(InputError):
     """One key has a value that cannot be used; whoever knows the file adds its name and line."""
 

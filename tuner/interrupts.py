@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
-from tuner.study import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
+from tuner.events import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
 
 GO_ON = "interrupted; launch again to go on"
 LEAVE_AFTER_SECONDS = 10.0

@@ -12,16 +12,21 @@ from typing import Any, Protocol
 
 from storage import launches
 from storage.engine import mask_passwords, open_for_launch
-from storage.errors import DatabaseAwayError, StudyBusyError, StudyChangedError
+from storage.errors import DatabaseAwayError, StudyChangedError
 from storage.reading import StudyReader
 from storage.store import StudyStore, create_study
+from storage.takeover import take_over_dead_launches
+from tuner.checkpoint_files import CheckpointFiles, delete_files
+from tuner.checkpoint_place import checkpoint_files, sweep
 from tuner.errors import SettingError
+from tuner.events import Decider
 from tuner.interrupts import Interrupted, Interrupts, Uninterrupted, catch_signals
+from tuner.patience import PATIENCE_SECONDS, Patient
 from tuner.preflight import check_launch, foreign_study, refuse_changed_space
 from tuner.progress import ProgressLines
 from tuner.rungs import rung_lines
 from tuner.search_space import SearchSpace
-from tuner.study import Decider, Study
+from tuner.study import Study
 from tuner.training.trainer import load_data
 from tuner.yaml_source import locate
 
@@ -74,6 +79,7 @@ def launch(
     say: Say = print,
     make_executor: Callable[[SearchSpace, Any], Executor] | None = None,
     display: Display | None = None,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> None:
     """Start a study, or go on with it, until its budget is spent.
 
@@ -83,25 +89,28 @@ def launch(
         say: takes one line for each event; with a display, only for what is told before the first.
         make_executor: (space, data) -> executor; Ray Tune on this machine when None.
         display: shows the study from the database while it runs.
+        patience_seconds: how long to wait for a database that does not answer any more.
     Raises: TunerError, StorageError: complete messages; on input errors nothing was written. Interrupted: SIGINT or SIGTERM
         came; the study can be gone on with.
     """
     with catch_signals(display.leave if display is not None else lambda: None) as interrupts:
         check_launch(space, storage)
+        files = checkpoint_files(space, storage)
         data = _load_data(space)
         fingerprint = str(data.checksum()) if hasattr(data, "checksum") else None
         refuse_changed_space(space, storage, fingerprint)
         executor: Executor | None = None
         try:
-            with _registered(space, storage, fingerprint, say) as registered:
+            with _registered(space, storage, fingerprint, files, say) as registered:
                 if display is not None:
                     display.begin()
-                executor = (make_executor or _ray_tune)(space, data)
+                executor = make_executor(space, data) if make_executor else _ray_tune(space, data, files)
                 try:
                     study = _start(executor, registered, space, interrupts, say)
+                    shown: Decider = study
                     if display is None:
-                        study = ProgressLines(study, space.metric, space.settings, say, _best_so_far(space, storage))
-                    executor.run(Uninterrupted(study, interrupts))
+                        shown = ProgressLines(study, space.metric, space.settings, say, _best_so_far(space, storage))
+                    executor.run(Patient(Uninterrupted(shown, interrupts), study.reclaim, say, patience_seconds))
                 except BaseException as error:
                     if isinstance(error, SystemExit):  # what Ray makes of SIGTERM while it starts
                         raise Interrupted(signal.SIGTERM) from error
@@ -112,7 +121,7 @@ def launch(
                 executor.stop()
 
 
-def _start(executor: Executor, launched: _Launch, space: SearchSpace, interrupts: Interrupts, say: Say) -> Decider:
+def _start(executor: Executor, launched: _Launch, space: SearchSpace, interrupts: Interrupts, say: Say) -> Study:
     executor.start()
     interrupts.take_signals()
     _announce(space, executor, say)
@@ -124,13 +133,18 @@ def _start(executor: Executor, launched: _Launch, space: SearchSpace, interrupts
         cpus=executor.cpus,
         gpus=executor.gpus,
         clock=executor.clock,
+        discard=delete_files,
+        tell=say,
     )
 
 
-def _ray_tune(space: SearchSpace, data: Any) -> Executor:
+def _ray_tune(space: SearchSpace, data: Any, files: CheckpointFiles | None) -> Executor:
     from tuner.execution.ray_tune import RayTuneExecutor  # seconds of import, after everything that may be refused
 
-    return RayTuneExecutor(space.trainer, data, space.resources, space.concurrency)
+    every = space.checkpoint.every
+    return RayTuneExecutor(
+        space.trainer, data, space.resources, space.concurrency, files, 1 if every == "never" else every
+    )
 
 
 def _load_data(space: SearchSpace) -> Any:
@@ -157,11 +171,14 @@ def _announce(space: SearchSpace, executor: Executor, say: Say) -> None:
 
 
 @contextmanager
-def _registered(space: SearchSpace, url: str, fingerprint: str | None, say: Say) -> Iterator[_Launch]:
+def _registered(
+    space: SearchSpace, url: str, fingerprint: str | None, files: CheckpointFiles | None, say: Say
+) -> Iterator[_Launch]:
     """The launch's row with its heartbeat, from the take-over of dead launches to the launch's end."""
     store = create_study(open_for_launch(url), space.study, space.metric.goal)
     try:
         launch_id = _begin(store, space, fingerprint, say)
+        sweep(store, files)
         outcome = "failed"
         try:
             with _heartbeat(store, launch_id):
@@ -172,6 +189,7 @@ def _registered(space: SearchSpace, url: str, fingerprint: str | None, say: Say)
             raise
         finally:
             _end(store, launch_id, outcome)
+            sweep(store, files)
     finally:
         store.close()
 
@@ -179,19 +197,10 @@ def _registered(space: SearchSpace, url: str, fingerprint: str | None, say: Say)
 def _begin(store: StudyStore, space: SearchSpace, fingerprint: str | None, say: Say) -> int:
     with store.transaction() as transaction:
         connection, study_id = transaction.connection, transaction.study_id
+        for line in take_over_dead_launches(transaction):
+            say(line)
         for other in launches.open_launches(connection, study_id):
-            if other.is_alive():
-                raise StudyBusyError(
-                    f"study {space.study!r} is being run by process {other.identity.pid} on "
-                    f"{other.identity.hostname}; wait for it, or end it first"
-                )
-            left = transaction.requeue_attempts_of(
-                other.launch_id, "launch_died", launches.last_heartbeat(connection, other.launch_id)
-            )
-            launches.end_launch(
-                connection, other.launch_id, "died", launches.last_heartbeat(connection, other.launch_id)
-            )
-            say(f"a launch that died (process {other.identity.pid}) left {len(left)} running trials; they go on first")
+            say(f"shared with process {other.identity.pid} on {other.identity.hostname}, which runs this study too")
         newest = launches.newest_space(connection, study_id)
         if newest is None and transaction.is_foreign(space.metric.goal):
             raise StudyChangedError(foreign_study(space.study))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from storage.standing import error_line
+from tuner.events import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
 from tuner.reporting.summary import value_words
 from tuner.search_space import Metric
-from tuner.study import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
 
 _AFTER_AN_END = {
     Outcome.SUSPENDED: "it will be tried again",
@@ -55,6 +55,8 @@ class ProgressLines:
     def on_epoch(self, assignment: Assignment, report: EpochReport) -> Decision:
         """Says the epoch's value, the best so far, and why a trial ends."""
         decision = self._study.on_epoch(assignment, report)
+        for note in report.notes:
+            self._say(f"trial {assignment.trial:3d}: {note}")
         value = report.metrics.get(self._metric.name, math.nan)
         if decision.outcome is not Outcome.REFUSED:
             self._note(value, assignment.trial)

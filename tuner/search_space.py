@@ -84,6 +84,20 @@ class Budget(_Strict):
     trials: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     hours: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     gpu_hours: Annotated[float, Field(gt=0, le=1_000_000_000)] | None = None
+    cpu_hours: Annotated[float, Field(gt=0, le=1_000_000_000)] | None = None
+
+
+class Checkpointing(_Strict):
+    """How often a trial's state is kept, where, and how much of it.
+
+    `every`: epochs between two states, or never; `location`: a folder or a URL, `auto` beside the database or in the working
+    folder; `keep`: how many finished trials keep their best state; `quota_gb`: 10^9 bytes that all states may take.
+    """
+
+    every: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] | Literal["never"] = 1
+    location: Annotated[str, _name(1000)] = "auto"
+    keep: Annotated[int, Field(ge=0, le=10_000_000)] = 3
+    quota_gb: Annotated[float, Field(gt=0, le=1_000_000_000)] | None = None
 
 
 class Resources(_Strict):
@@ -106,6 +120,8 @@ class _File(_Strict):
     early_stopping: Annotated[EarlyStopping, _NAME_ALONE] = EarlyStopping()
     stop_when: list[Literal["not_finite"]] = ["not_finite"]
     concurrency: Annotated[int, Field(ge=1, le=10_000)] | Literal["auto"] = "auto"
+    max_retries: Annotated[int, Field(ge=0, le=1000)] = 0
+    checkpoint: Checkpointing = Checkpointing()
     budget: Budget = Budget()
     resources: Resources = Resources()
 
@@ -129,6 +145,8 @@ class SearchSpace:
         self.early_stopping = file.early_stopping
         self.stop_when = tuple(file.stop_when)
         self.concurrency = file.concurrency
+        self.max_retries = file.max_retries
+        self.checkpoint = file.checkpoint
         self.budget = file.budget
         self.resources = file.resources
         self.source = source
@@ -199,7 +217,7 @@ def check_search_space(source: YamlSource) -> SearchSpace:
             ["settings", "epochs"], f"{shown(epochs)} is not allowed; it must be a whole number from 1 to {MOST_EPOCHS}"
         )
     if not file.budget.model_dump(exclude_none=True) and file.sampler.name != "grid":  # a grid ends by itself
-        raise source.error(["budget"], "no limit given; write trials: N, hours: H or gpu_hours: H")
+        raise source.error(["budget"], "no limit given; write trials: N, hours: H, cpu_hours: H or gpu_hours: H")
     _check_keys_of_rule(file.early_stopping, source)
     for name in file.space:
         problem = name_problem(name, LONGEST_PARAMETER_NAME)

@@ -6,101 +6,25 @@ state of its own that is not in the database, so it can be made anew at any mome
 
 import logging
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
-from storage.launches import spent_gpu_hours, spent_hours
-from storage.store import DecisionRecord, Place, StudyStore, StudyTransaction, TrialRecord
+from storage.checkpoints import checkpoints_of_trial
+from storage.launches import revive_launch, spent_cpu_hours, spent_gpu_hours, spent_hours
+from storage.requests import who_stops_study, who_stops_trial
+from storage.store import DecisionRecord, StudyStore, StudyTransaction, TrialRecord
+from storage.takeover import take_over_dead_launches
 from tuner.distributions import Fixed
+from tuner.events import Assignment, AttemptEnd, Decision, EpochReport, Idle, Outcome
+from tuner.retention import Retention
 from tuner.rungs import rule_of
 from tuner.sampling import Proposer, configuration_hash, derive_seed
 from tuner.search_space import SearchSpace, best_value
 
 log = logging.getLogger(__name__)
-
-EPOCH_SECONDS = "seconds"  # the figure that executors add to a trainer's: how long the epoch took
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """One attempt at a trial, to be run from its first epoch. `attempt` is its fencing number."""
-
-    trial: int
-    attempt: int
-    configuration: Mapping[str, Any]
-    epochs: int
-
-
-class Idle(Enum):
-    """There is no configuration to run now."""
-
-    WAIT = "wait"  # until an event: enough trials run, or all that may run do
-    FINISHED = "finished"  # for good: the budget is spent and nothing runs
-
-
-@dataclass(frozen=True, slots=True)
-class EpochReport:
-    """What an attempt says after an epoch, or after several of which only the last has figures.
-
-    Epochs count from 1; gradient flow is layer -> mean |dL/dW|; output is what was printed since the last report.
-    """
-
-    epoch: int
-    metrics: Mapping[str, float]
-    gradient_flow: Mapping[str, float]
-    place: Place
-    output: str = ""
-
-
-class Outcome(Enum):
-    """What becomes of the attempt after an epoch."""
-
-    GO_ON = "go on"
-    COMPLETE = "complete"
-    PRUNED = "pruned"
-    FAILED = "failed"
-    SUSPENDED = "suspended"  # the budget is spent: the trial can be gone on with when it is raised
-    REFUSED = "refused"  # another attempt holds the trial; nothing was recorded
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The study's answer to an epoch, with the reason in words."""
-
-    outcome: Outcome
-    reason: str = ""
-
-    @property
-    def stops(self) -> bool:
-        """Whether the attempt ends here."""
-        return self.outcome is not Outcome.GO_ON
-
-
-class AttemptEnd(Enum):
-    """How an attempt ended without a decision of the study."""
-
-    RAISED = "failed"  # an exception in the training code
-    WORKER_LOST = "worker_lost"  # its process or node died
-
-
-class Decider(Protocol):
-    """What an executor asks; the study, or something that watches it."""
-
-    def next_trial(self) -> Assignment | Idle:
-        """The next attempt to run, wait, or finished."""
-        ...
-
-    def on_epoch(self, assignment: Assignment, report: EpochReport) -> Decision:
-        """Record an epoch and decide on it."""
-        ...
-
-    def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str, output: str = "") -> Outcome:
-        """Record an attempt that ended by itself; FAILED, or SUSPENDED when the trial will be tried again."""
-        ...
 
 
 class Study:
@@ -113,6 +37,8 @@ class Study:
         concurrency: how many trials may run at once.
         cpus, gpus: what each attempt is given.
         clock: unix time in seconds; the database's clock when None.
+        discard: deletes files of checkpoints that are not worth keeping any more; asked after the commit.
+        tell: takes a line about what no event of this launch says: another launch died, somebody stopped the study.
     """
 
     def __init__(
@@ -125,6 +51,8 @@ class Study:
         cpus: float = 1,
         gpus: float = 0,
         clock: Callable[[], float] | None = None,
+        discard: Callable[[Sequence[str]], None] = lambda locations: None,
+        tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._store = store
         self._space = space
@@ -134,73 +62,94 @@ class Study:
         self._clock = clock
         self._rule = rule_of(space)
         self._proposer = Proposer(space)
+        self._retention = Retention(space.metric.goal, space.checkpoint)
+        self._discard = discard
+        self._tell = tell
 
     # -- the three events -----------------------------------------------------------------------------------------------
 
     def next_trial(self) -> Assignment | Idle:
-        """Interrupted trials first, by number; then a new one, as long as the budget lasts."""
-        with self._store.transaction() as transaction:
-            running = transaction.count_running()
-            if running >= self._concurrency:
+        """Interrupted trials first, by number; then a new one, as long as the budget lasts.
+
+        Launches of one study share it: each runs as many trials as it has room for, and takes over those of the dead.
+        """
+        with self._event() as transaction:
+            revive_launch(transaction.connection, self._launch_id)
+            if transaction.count_running(self._launch_id) >= self._concurrency:
                 return Idle.WAIT
+            for line in take_over_dead_launches(transaction, self._launch_id):
+                self._tell(line)
             now = self._now(transaction)
-            if self._time_is_up(transaction, now):
-                return Idle.WAIT if running else Idle.FINISHED
-            trial = transaction.first_queued()
+            trial = None if self._may_not_begin(transaction, now) else self._queued_or_new(transaction, now)
             if trial is None:
-                trial = self._new_trial(transaction)
-                if trial is None:
-                    return Idle.WAIT if running else Idle.FINISHED
+                return Idle.WAIT if transaction.count_running() else Idle.FINISHED
             trial = transaction.start_attempt(trial, self._launch_id, self._cpus, self._gpus, now)
             configuration = self._configuration(transaction.parameters(trial))
-        return Assignment(trial.number, trial.attempt, configuration, self._space.epochs)
+            kept = checkpoints_of_trial(transaction.connection, trial.trial_id)
+        return Assignment(trial.number, trial.attempt, configuration, self._space.epochs, kept)
 
     def on_epoch(self, assignment: Assignment, report: EpochReport) -> Decision:
         """The first record of an epoch stands: one that is run again changes nothing and goes on as it did."""
-        with self._store.transaction() as transaction:
+        with self._event() as transaction:
             trial = self._held_trial(transaction, assignment)
             if trial is None:
-                return Decision(Outcome.REFUSED, "another attempt has taken this trial over")
+                if report.checkpoint is not None:
+                    transaction.discarded.append(report.checkpoint.location)
+                return self._recorded_end(transaction, assignment)
             now = self._now(transaction)
             transaction.place_attempt(trial, report.place)
-            transaction.add_output(trial, report.output)
-            recorded = transaction.metrics(trial, report.epoch)
-            if recorded:
-                self._compare(trial, report, recorded)
-                return self._suspend_if_time_is_up(transaction, trial, now)
-            value = report.metrics.get(self._space.metric.name)
-            if value is None:
-                reason = (
-                    f"the trainer gave no {self._space.metric.name!r} for epoch {report.epoch}; "
-                    f"it gave {', '.join(report.metrics) or 'nothing'}"
-                )
-                return self._finish(transaction, trial, now, Decision(Outcome.FAILED, reason))
-            before = transaction.last_epoch(trial)
-            transaction.record_epoch(trial, report.epoch, value, report.metrics)
-            if report.gradient_flow:
-                transaction.record_gradient_flow(trial, report.epoch, report.gradient_flow)
-            decision = self._judge(transaction, trial, report, value, before)
+            transaction.add_output(trial, report.output + "".join(f"[tuner] {note}\n" for note in report.notes))
+            decision = self._record(transaction, trial, report)
+            if report.checkpoint is not None:
+                self._retention.keep(transaction, trial, report.checkpoint)
+            if not decision.stops:
+                decision = self._asked_to_stop(transaction, trial, report, now)
             if decision.stops:
                 return self._finish(transaction, trial, now, decision)
-            return self._suspend_if_time_is_up(transaction, trial, now)
+            return decision
 
     def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str, output: str = "") -> Outcome:
-        """An exception fails the trial; a lost worker is tried again, unless two in a row recorded no new epoch."""
-        with self._store.transaction() as transaction:
+        """An exception fails the trial when all retries are used up; a lost worker is tried again, unless two in a row
+        recorded no new epoch."""
+        with self._event() as transaction:
             trial = self._held_trial(transaction, assignment)
             if trial is None:
-                return Outcome.REFUSED
+                return self._recorded_end(transaction, assignment).outcome
             now = self._now(transaction)
             transaction.add_output(trial, output)
-            if end is AttemptEnd.WORKER_LOST and not self._lost_twice_in_place(transaction, trial):
-                transaction.end_attempt(trial, end.value, now, traceback)
+            transaction.end_attempt(trial, end.value, now, traceback)
+            if self._may_try_again(transaction, trial, end):
                 transaction.queue_again(trial)
                 return Outcome.SUSPENDED
-            transaction.end_attempt(trial, end.value, now, traceback)
             transaction.end_trial(trial, "failed")
+            self._retention.after_the_end(transaction, trial)
             return Outcome.FAILED
 
+    def reclaim(self, held: Collection[tuple[int, int]]) -> None:
+        """Queue again what this launch was given without hearing of it: an answer can be lost after its commit.
+
+        Args:
+            held: (trial, attempt) of every assignment that the launch knows of.
+        """
+        with self._event() as transaction:
+            transaction.requeue_attempts_of(self._launch_id, "answer_lost", self._now(transaction), held)
+
     # -- next_trial -----------------------------------------------------------------------------------------------------
+
+    def _may_not_begin(self, transaction: StudyTransaction, now: float) -> bool:
+        who = who_stops_study(transaction.connection, transaction.study_id, self._launch_id)
+        if who is not None:
+            self._tell(_stopped_by(who))
+        return who is not None or self._time_is_up(transaction, now)
+
+    def _queued_or_new(self, transaction: StudyTransaction, now: float) -> TrialRecord | None:
+        while (trial := transaction.first_queued()) is not None:
+            who = who_stops_trial(transaction.connection, trial.trial_id)
+            if who is None:
+                return trial
+            self._cancel(transaction, trial, transaction.last_epoch(trial), who)
+            self._finish(transaction, trial, now, Decision(Outcome.PRUNED))
+        return self._new_trial(transaction)
 
     def _new_trial(self, transaction: StudyTransaction) -> TrialRecord | None:
         """A new trial, or None when there may be no more: the budget or the grid is at its end."""
@@ -226,6 +175,47 @@ class Study:
         return self._space.configuration({**fixed, **sampled})
 
     # -- on_epoch -------------------------------------------------------------------------------------------------------
+
+    def _record(self, transaction: StudyTransaction, trial: TrialRecord, report: EpochReport) -> Decision:
+        recorded = transaction.metrics(trial, report.epoch)
+        if recorded:
+            self._compare(trial, report, recorded)
+            return Decision(Outcome.GO_ON)
+        value = report.metrics.get(self._space.metric.name)
+        if value is None:
+            return Decision(
+                Outcome.FAILED,
+                f"the trainer gave no {self._space.metric.name!r} for epoch {report.epoch}; "
+                f"it gave {', '.join(report.metrics) or 'nothing'}",
+            )
+        before = transaction.last_epoch(trial)
+        transaction.record_epoch(trial, report.epoch, value, report.metrics)
+        if report.gradient_flow:
+            transaction.record_gradient_flow(trial, report.epoch, report.gradient_flow)
+        return self._judge(transaction, trial, report, value, before)
+
+    def _asked_to_stop(
+        self, transaction: StudyTransaction, trial: TrialRecord, report: EpochReport, now: float
+    ) -> Decision:
+        who = who_stops_trial(transaction.connection, trial.trial_id)
+        if who is not None:
+            return self._cancel(transaction, trial, report.epoch, who)
+        who = who_stops_study(transaction.connection, transaction.study_id, self._launch_id)
+        if who is not None:
+            return Decision(Outcome.SUSPENDED, f"{_stopped_by(who)}; resume it to go on")
+        if self._time_is_up(transaction, now):
+            return Decision(
+                Outcome.SUSPENDED, "the study's hours are spent; raise the budget and launch again to go on"
+            )
+        return Decision(Outcome.GO_ON)
+
+    def _cancel(self, transaction: StudyTransaction, trial: TrialRecord, epoch: int, who: str) -> Decision:
+        values = transaction.epoch_values(trial)
+        reason = f"stopped by {who}"
+        transaction.record_decision(
+            trial, DecisionRecord(epoch, "request", "stop", reason, values[-1] if values else math.nan)
+        )
+        return Decision(Outcome.PRUNED, reason)
 
     def _judge(
         self, transaction: StudyTransaction, trial: TrialRecord, report: EpochReport, value: float, before: int
@@ -271,17 +261,14 @@ class Study:
             value = best_value(transaction.epoch_values(trial), self._space.metric.goal)
             if value is None:
                 decision = Decision(Outcome.FAILED, f"no epoch has a finite {self._space.metric.name}")
-        ended = {Outcome.COMPLETE: "finished", Outcome.PRUNED: "stopped", Outcome.FAILED: "failed"}[decision.outcome]
-        transaction.end_attempt(trial, ended, now, decision.reason if decision.outcome is Outcome.FAILED else None)
+        reason = decision.reason if decision.outcome is Outcome.FAILED else None
+        transaction.end_attempt(trial, _ATTEMPT_OUTCOMES[decision.outcome], now, reason)
+        if decision.outcome is Outcome.SUSPENDED:
+            transaction.queue_again(trial)
+            return decision
         transaction.end_trial(trial, decision.outcome.value, value)
+        self._retention.after_the_end(transaction, trial)
         return decision
-
-    def _suspend_if_time_is_up(self, transaction: StudyTransaction, trial: TrialRecord, now: float) -> Decision:
-        if not self._time_is_up(transaction, now):
-            return Decision(Outcome.GO_ON)
-        transaction.end_attempt(trial, "suspended", now)
-        transaction.queue_again(trial)
-        return Decision(Outcome.SUSPENDED, "the study's hours are spent; raise the budget and launch again to go on")
 
     def _compare(self, trial: TrialRecord, report: EpochReport, recorded: Mapping[str, float]) -> None:
         name = self._space.metric.name
@@ -300,14 +287,24 @@ class Study:
 
     # -- shared ---------------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def _event(self) -> Iterator[StudyTransaction]:
+        with self._store.transaction() as transaction:
+            yield transaction
+        if transaction.discarded:
+            self._discard(transaction.discarded)
+
     def _now(self, transaction: StudyTransaction) -> float:
         return transaction.now() if self._clock is None else self._clock()
 
     def _time_is_up(self, transaction: StudyTransaction, now: float) -> bool:
         budget, study = self._space.budget, (transaction.connection, transaction.study_id)
-        return (budget.hours is not None and spent_hours(*study, now) >= budget.hours) or (
-            budget.gpu_hours is not None and spent_gpu_hours(*study, now) >= budget.gpu_hours
+        limits = (
+            (budget.hours, spent_hours),
+            (budget.gpu_hours, spent_gpu_hours),
+            (budget.cpu_hours, spent_cpu_hours),
         )
+        return any(limit is not None and spent(*study, now) >= limit for limit, spent in limits)
 
     @staticmethod
     def _held_trial(transaction: StudyTransaction, assignment: Assignment) -> TrialRecord | None:
@@ -316,7 +313,34 @@ class Study:
         return trial if held else None
 
     @staticmethod
-    def _lost_twice_in_place(transaction: StudyTransaction, trial: TrialRecord) -> bool:
-        *earlier, (_, epochs_before) = transaction.attempt_progress(trial)
+    def _recorded_end(transaction: StudyTransaction, assignment: Assignment) -> Decision:
+        """What became of an attempt that has ended already: its answer may have been lost on the way."""
+        trial = transaction.trial(assignment.trial)
+        if trial is None or trial.attempt != assignment.attempt:
+            return Decision(Outcome.REFUSED, "another attempt has taken this trial over")
+        state = transaction.ended_state(trial)
+        if state is None:
+            return Decision(Outcome.SUSPENDED, "the trial has been put back and will be gone on with")
+        return Decision(Outcome(state))
+
+    def _may_try_again(self, transaction: StudyTransaction, trial: TrialRecord, end: AttemptEnd) -> bool:
+        """`trial`'s newest attempt has just ended."""
+        progress = transaction.attempt_progress(trial)
+        if end is AttemptEnd.RAISED:
+            raised = sum(outcome == end.value for outcome, _ in progress)
+            return raised <= self._space.max_retries
+        *earlier, (_, epochs_before) = progress
         just_before = earlier[-1][0] if earlier else None
-        return just_before == AttemptEnd.WORKER_LOST.value and transaction.last_epoch(trial) == epochs_before
+        return bool(just_before != end.value or transaction.last_epoch(trial) > epochs_before)
+
+
+_ATTEMPT_OUTCOMES = {
+    Outcome.COMPLETE: "finished",
+    Outcome.PRUNED: "stopped",
+    Outcome.FAILED: "failed",
+    Outcome.SUSPENDED: "suspended",
+}
+
+
+def _stopped_by(who: str) -> str:
+    return f"the study was stopped by {who}"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.trainers import Curve
+from tuner.events import EPOCH_SECONDS, Assignment, EpochReport
 from tuner.execution.attempt import AttemptRunner, Broken, Job
-from tuner.study import EPOCH_SECONDS, Assignment, EpochReport
 
 
 class Data:

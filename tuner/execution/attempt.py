@@ -11,7 +11,8 @@ from typing import Any
 
 from storage.store import Place
 from tuner.errors import TrainingError
-from tuner.study import EPOCH_SECONDS, Assignment, EpochReport
+from tuner.events import EPOCH_SECONDS, Assignment, EpochReport
+from tuner.execution.saving import Keeper, Saving
 from tuner.training.trainer import Trainer, checked_numbers, choose_device, find_trainer, train_one_epoch
 
 
@@ -23,6 +24,7 @@ class Job:
     trainer: str
     cpus: float
     gpus: float
+    checkpoint_every: int = 1
     checksum: int | None = None  # of the shared data, as the driver loaded them
 
 
@@ -41,9 +43,13 @@ class AttemptRunner:
         job: what to run.
         data: what the trainer is given.
         take_output: gives what was printed since it was last asked.
+        keeper: keeps the trainer's states; None where the attempt begins from scratch and keeps nothing.
     """
 
-    def __init__(self, job: Job, data: Any, take_output: Callable[[], str] = lambda: "") -> None:
+    def __init__(
+        self, job: Job, data: Any, take_output: Callable[[], str] = lambda: "", keeper: Keeper | None = None
+    ) -> None:
+        self._saving = Saving(keeper, job.checkpoint_every)
         self._take_output = take_output
         self._job = job
         self._data = data
@@ -67,8 +73,10 @@ class AttemptRunner:
         if self._epoch == self._job.assignment.epochs:
             self._refuse_changed_data()
         flow = self._checked_flow(trainer.gradient_flow()) if hasattr(trainer, "gradient_flow") else {}
+        kept = self._saving.save(self._job.assignment, trainer, self._epoch)
         metrics[EPOCH_SECONDS] = time.perf_counter() - begin
-        return EpochReport(self._epoch, metrics, flow, self._place(), self._take_output())
+        output, notes = self._take_output(), self._saving.take_notes()
+        return EpochReport(self._epoch, metrics, flow, self._place(), output, kept, notes)
 
     def _train(self, trainer: Trainer) -> dict[str, float]:
         while True:
@@ -85,7 +93,9 @@ class AttemptRunner:
 
             prepare_process(job.cpus)
         self._refuse_changed_data()
-        return make(job.assignment.configuration, self._data, choose_device(job.gpus))
+        trainer = make(job.assignment.configuration, self._data, choose_device(job.gpus))
+        self._epoch = self._saving.restore(job.assignment, trainer)
+        return trainer
 
     def _checked_flow(self, flow: Mapping[str, Any]) -> dict[str, float]:
         checked = checked_numbers("gradient_flow()", flow)

@@ -11,6 +11,7 @@ import secrets
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,15 +36,19 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from tuner.checkpoint_files import CheckpointFiles
 from tuner.errors import InputError, TunerError
+from tuner.events import Assignment, AttemptEnd, Decider, EpochReport, Idle
 from tuner.execution.attempt import AttemptRunner, Broken, Job
+from tuner.execution.keeper import start_keeper
 from tuner.execution.output import OutputCapture
+from tuner.execution.saving import Keeper
 from tuner.search_space import Resources
-from tuner.study import Assignment, AttemptEnd, Decider, EpochReport, Idle
 from tuner.training.own_module import OwnModule
 from tuner.training.trainer import own_module
 
 _ANSWER = "answer"
+_ASK_AGAIN_SECONDS = 2.0
 Answer = TypeVar("Answer")
 
 
@@ -55,10 +60,22 @@ class RayTuneExecutor:
         data: what every attempt is given, or None; each node holds one copy in shared memory.
         resources: what one attempt is given.
         concurrency: how many attempts at once, or auto: as many as fit.
+        files: where checkpoints go; None to keep none.
+        checkpoint_every: save after epochs that are multiples of it, and after the last.
     After `start`, `cpus` and `gpus` are an attempt's share and `concurrency` is how many fit.
     """
 
-    def __init__(self, trainer: str, data: Any, resources: Resources, concurrency: int | str) -> None:
+    def __init__(
+        self,
+        trainer: str,
+        data: Any,
+        resources: Resources,
+        concurrency: int | str,
+        files: CheckpointFiles | None = None,
+        checkpoint_every: int = 1,
+    ) -> None:
+        self._files = files
+        self._checkpoint_every = checkpoint_every
         self._trainer = trainer
         self._data = data
         self._resources = resources
@@ -103,8 +120,11 @@ class RayTuneExecutor:
         Raises: TunerError: Ray itself broke. Whatever the study's events raise goes through.
         """
         checksum = self._data.checksum() if hasattr(self._data, "checksum") else None
-        attempts = _Attempts(study, self._trainer, self.cpus, self.gpus, checksum)
-        parcel = _Parcel(own_module(self._trainer), str(self._folder), ray.put(self._data))
+        attempts = _Attempts(
+            study, lambda a: Job(a, self._trainer, self.cpus, self.gpus, self._checkpoint_every, checksum)
+        )
+        keeper = None if self._files is None else start_keeper(self._files.base)
+        parcel = _Parcel(own_module(self._trainer), str(self._folder), ray.put(self._data), keeper)
         trainable = tune.with_resources(
             tune.with_parameters(_Worker, parcel=parcel), {"cpu": self.cpus, "gpu": self.gpus}
         )
@@ -145,11 +165,11 @@ class RayTuneExecutor:
 class _Attempts:
     """The study's attempts by Tune's trial ids; shared by the two hooks."""
 
-    def __init__(self, study: Decider, trainer: str, cpus: float, gpus: float, checksum: int | None) -> None:
+    def __init__(self, study: Decider, make_job: Callable[[Assignment], Job]) -> None:
         self._study = study
-        self._job: Callable[[Assignment], Job] = lambda assignment: Job(assignment, trainer, cpus, gpus, checksum)
+        self._job = make_job
         self._running: dict[str, Assignment] = {}
-        self._must_ask = True
+        self._ask_at = 0.0
         self.finished = False
         self.broke: Exception | None = None  # what an event of the study raised
 
@@ -158,12 +178,13 @@ class _Attempts:
         return {}
 
     def begin(self, tune_id: str) -> Job | None:
-        """The next job, or None for now. A study that says wait is asked again after an event, not at every turn."""
-        if not self._must_ask:
+        """The next job, or None for now. A study that says wait is asked again after an event, or when seconds have passed:
+        another launch of it may have died meanwhile, or somebody asked for a stop; but not at every turn of Tune's."""
+        if time.monotonic() < self._ask_at:
             return None
         answer = self._ask(self._study.next_trial)
         if isinstance(answer, Idle):
-            self._must_ask = False
+            self._ask_at = time.monotonic() + _ASK_AGAIN_SECONDS
             self.finished = answer is Idle.FINISHED
             return None
         self._running[tune_id] = answer
@@ -193,7 +214,7 @@ class _Attempts:
 
     def _forget(self, tune_id: str) -> bool:
         del self._running[tune_id]
-        self._must_ask = True
+        self._ask_at = 0.0
         return True
 
 
@@ -242,6 +263,7 @@ class _Parcel:
     own_module: OwnModule | None
     folder: str  # the launch's temporary one, on the driver's machine
     data: Any
+    keeper: Keeper | None
 
 
 class _Worker(tune.Trainable):  # type: ignore[misc]
@@ -253,11 +275,12 @@ class _Worker(tune.Trainable):  # type: ignore[misc]
         if parcel.own_module is not None:
             parcel.own_module.install(within=parcel.folder)
         self._data = ray.get(parcel.data)
+        self._keeper = parcel.keeper
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._output.take()  # of the attempt before
-        self._runner = AttemptRunner(new_config["job"], self._data, self._output.take)
+        self._runner = AttemptRunner(new_config["job"], self._data, self._output.take, self._keeper)
         return True
 
     def step(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from storage.store import Place
-from tuner.study import Assignment, Decider, EpochReport, Idle
+from tuner.events import Assignment, Decider, EpochReport, Idle
 
 Curve = Callable[[Mapping[str, Any], int], Mapping[str, float]]
 
