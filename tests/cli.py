@@ -68,6 +68,10 @@ class Folder:
                 continue
         return found
 
+    def kill(self, pid: int) -> None:
+        """kill -9 of a process that was started from here."""
+        os.kill(pid, signal.SIGKILL)
+
     def wait_until_no_process_is_left(self, seconds: float = 60) -> None:
         """Wait; fails when the time is over."""
         deadline = time.monotonic() + seconds

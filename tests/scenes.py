@@ -32,8 +32,10 @@ class Script:
         self._play(study)
 
 
-def play(space: SearchSpace, url: str, scene: Any, concurrency: int = 1, say: Any = lambda line: None) -> None:
-    launch(space, url, say=say, make_executor=lambda *_: Script(scene, concurrency))
+def play(
+    space: SearchSpace, url: str, scene: Any, concurrency: int = 1, say: Any = lambda line: None, patience: float = 0.0
+) -> None:
+    launch(space, url, say=say, make_executor=lambda *_: Script(scene, concurrency), patience_seconds=patience)
 
 
 def begin(study: Decider) -> Assignment:

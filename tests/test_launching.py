@@ -1,6 +1,5 @@
 """What a launch refuses, takes over and goes on with, before and beside the trials themselves."""
 
-import os
 from typing import Any
 
 import optuna
@@ -8,23 +7,11 @@ import pytest
 import sqlalchemy as sa
 
 from storage.engine import open_existing, open_for_launch
-from storage.errors import StudyBusyError, StudyChangedError
+from storage.errors import StudyChangedError
 from storage.store import create_study
 from storage.tables import TABLES
-from tests.scenes import play
 from tests.studies import make_space, optuna_trials, rows, simulate
 from tuner.errors import InputError
-from tuner.events import Decider
-
-
-def test_a_second_launch_of_a_living_study_is_refused_with_its_pid(sqlite_url: str) -> None:
-    def scene(study: Decider) -> None:
-        with pytest.raises(StudyBusyError, match=f"process {os.getpid()} on "):
-            simulate(make_space(), sqlite_url)
-        simulate(make_space(study="another"), sqlite_url)
-
-    play(make_space(), sqlite_url, scene)
-    simulate(make_space(), sqlite_url)
 
 
 @pytest.mark.parametrize(

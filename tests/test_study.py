@@ -1,7 +1,6 @@
 """The decisions of a study, on real databases and virtual time."""
 
 import math
-import sqlite3
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 from storage.engine import open_existing, open_for_launch
-from storage.errors import DatabaseAwayError
 from storage.reading import StudyReader
 from storage.store import ATTEMPT, StudyStore
 from tests.scenes import begin, play, report
@@ -143,7 +141,9 @@ def test_a_late_result_of_an_attempt_that_no_longer_holds_the_trial_is_refused(s
         assert study.on_epoch(old, report(1, score=0.1)).outcome is Outcome.REFUSED
         assert study.on_end(old, AttemptEnd.RAISED, "late") is Outcome.REFUSED
         study.on_epoch(new, report(1, score=math.nan))
-        assert study.on_epoch(new, report(2, score=0.1)).outcome is Outcome.PRUNED  # how it ended: the answer may be lost
+        assert (
+            study.on_epoch(new, report(2, score=0.1)).outcome is Outcome.PRUNED
+        )  # how it ended: the answer may be lost
 
     play(make_space(), sqlite_url, scene)
     assert [t.intermediate_values.keys() for t in optuna_trials(sqlite_url)] == [{1}]
@@ -225,25 +225,6 @@ def test_an_inactive_parameter_is_not_in_the_configuration(sqlite_url: str) -> N
     simulate(make_space(budget={"trials": 30}), sqlite_url)
     for trial in optuna_trials(sqlite_url):
         assert ("depth" in trial.params) == (trial.params["kind"] == "a")
-
-
-def test_a_database_that_is_locked_for_too_long_loses_no_event(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("storage.engine._BUSY_SECONDS", 0.2)
-
-    def scene(study: Decider) -> None:
-        assignment = begin(study)
-        study.on_epoch(assignment, report(1, score=0.5))
-        reader = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
-        reader.execute("BEGIN IMMEDIATE")
-        with pytest.raises(DatabaseAwayError, match="database is locked"):
-            study.on_epoch(assignment, report(2, score=0.6))
-        reader.execute("ROLLBACK")
-        assert study.on_epoch(assignment, report(2, score=0.6)).outcome is Outcome.GO_ON
-
-    play(make_space(early_stopping={"name": "none"}), sqlite_url, scene)
-    assert [t.intermediate_values for t in optuna_trials(sqlite_url)] == [{1: 0.5, 2: 0.6}]
 
 
 def test_a_trial_enqueued_in_optuna_is_run_with_its_values(sqlite_url: str) -> None:

@@ -36,6 +36,15 @@ class Curve:
         self.epoch = state["epoch"]
 
 
+class Diary(Curve):
+    """Writes down every epoch that it begins, in a file of the launch's folder."""
+
+    def train_epoch(self) -> dict[str, float]:
+        with open(self.configuration["diary"], "a") as file:
+            file.write(f"{self.configuration['x']} {self.epoch + 1}\n")
+        return super().train_epoch()
+
+
 class Shared(Curve):
     """Says whether its data lie in memory that all workers of the node share, and whether it could write there."""
 

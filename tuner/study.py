@@ -328,7 +328,7 @@ class Study:
         progress = transaction.attempt_progress(trial)
         if end is AttemptEnd.RAISED:
             raised = sum(outcome == end.value for outcome, _ in progress)
-            return raised <= self._space.max_retries
+            return bool(raised <= self._space.max_retries)
         *earlier, (_, epochs_before) = progress
         just_before = earlier[-1][0] if earlier else None
         return bool(just_before != end.value or transaction.last_epoch(trial) > epochs_before)

@@ -152,17 +152,23 @@ def test_a_second_signal_leaves_at_once_and_the_study_can_be_gone_on_with(folder
     assert [t.state for t in StudyReader(url(folder)).study("s").trials] == ["complete"] * 2
 
 
-def test_a_second_launch_of_a_living_study_is_refused_with_its_pid(folder: Folder) -> None:
-    space = folder.write("space.yaml", budget={"trials": 50}, **SLOW)
-    running = folder.start("launch", space)
-    running.wait_for("epoch   1/6")
-    second = folder.run("launch", space)
-    assert second.returncode == 2
-    assert f"study 's' is being run by process {running.process.pid} on " in second.stderr
-    status = folder.run("status", "s")
-    assert f"launch: process {running.process.pid} on " in status.stdout
-    assert "2 running" in status.stdout or "1 running" in status.stdout
-    assert running.end(signal.SIGTERM) == 143
+def test_two_launches_through_ray_share_a_study_and_the_living_one_inherits_from_the_dead(folder: Folder) -> None:
+    slow = {**SLOW, "settings": {"epochs": 12, "sleep": 0.4}}
+    space = folder.write("space.yaml", budget={"trials": 4}, concurrency=1, **slow)
+    first = folder.start("launch", space)
+    first.wait_for("epoch   1/12")
+    second = folder.start("launch", space)
+    second.wait_for("epoch   1/12")
+    assert f"shared with process {first.process.pid} on " in second.output()
+    status = folder.run("status", "s").stdout
+    assert f"launch: process {first.process.pid} on " in status
+    assert f"launch: process {second.process.pid} on " in status
+    assert first.end(signal.SIGKILL) == -signal.SIGKILL
+    assert second.process.wait(timeout=120) == 0, second.output()
+    assert f"a launch that died (process {first.process.pid}) left 1 running trials" in second.output()
+    study = StudyReader(url(folder)).study("s")
+    assert [t.state for t in study.trials] == ["complete"] * 4
+    assert sorted(t.attempts for t in study.trials) == [1, 1, 1, 2]
 
 
 def test_an_error_of_the_study_comes_through_ray_as_it_is(folder: Folder) -> None:

@@ -1,0 +1,126 @@
+"""Several launches of one study at once: it is shared, and the dead are inherited by the living."""
+
+import multiprocessing
+
+import pytest
+import sqlalchemy as sa
+
+from storage.engine import open_existing
+from storage.launches import HEARTBEAT_EXPIRY_SECONDS
+from storage.store import ATTEMPT, LAUNCH
+from tests.scenes import begin, play, report
+from tests.studies import make_space, optuna_trials, simulate
+from tuner.events import AttemptEnd, Decider, Idle, Outcome
+
+SPACE = make_space(early_stopping={"name": "none"}, settings={"epochs": 2}, budget={"trials": 3})
+
+
+def change(url: str, statement: sa.Update) -> None:
+    engine = open_existing(url).engine
+    with engine.begin() as connection:
+        connection.execute(statement)
+    engine.dispose()
+
+
+def fall_asleep(url: str) -> None:
+    """All launches so far have not been heard of for too long."""
+    change(url, sa.update(LAUNCH).values(heartbeat_at=LAUNCH.c.heartbeat_at - HEARTBEAT_EXPIRY_SECONDS - 1))
+
+
+def test_two_launches_share_a_study_and_no_trial_runs_twice(database_url: str) -> None:
+    told: list[str] = []
+
+    def first(study: Decider) -> None:
+        mine = begin(study)
+        assert study.next_trial() is Idle.WAIT  # one at once is what this launch has room for
+
+        def second(other: Decider) -> None:
+            theirs = begin(other)
+            assert (mine.trial, theirs.trial) == (0, 1)
+            assert other.on_epoch(theirs, report(1, score=0.1)).outcome is Outcome.GO_ON
+            assert study.on_epoch(mine, report(1, score=0.2)).outcome is Outcome.GO_ON
+            assert other.on_epoch(theirs, report(2, score=0.3)).outcome is Outcome.COMPLETE
+            last = begin(other)
+            assert study.on_epoch(mine, report(2, score=0.4)).outcome is Outcome.COMPLETE
+            assert study.next_trial() is Idle.WAIT  # the budget is spent; the other launch may still die
+            for epoch in (1, 2):
+                other.on_epoch(last, report(epoch, score=0.5))
+            assert other.next_trial() is Idle.FINISHED
+
+        play(SPACE, database_url, second, say=told.append)
+        assert study.next_trial() is Idle.FINISHED
+
+    play(SPACE, database_url, first)
+    assert [(t.number, t.state.name) for t in optuna_trials(database_url)] == [(n, "COMPLETE") for n in range(3)]
+    assert any("which runs this study too" in line for line in told)
+
+
+def test_a_launch_that_only_slept_finds_its_late_results_refused_and_works_on(database_url: str) -> None:
+    told: list[str] = []
+
+    def sleeper(study: Decider) -> None:
+        mine = begin(study)
+        study.on_epoch(mine, report(1, score=0.1))
+        fall_asleep(database_url)
+
+        def heir(other: Decider) -> None:
+            taken = begin(other)
+            assert (taken.trial, taken.attempt) == (mine.trial, 2)
+            assert study.on_epoch(mine, report(2, score=0.9)).outcome is Outcome.REFUSED
+            assert study.on_end(mine, AttemptEnd.RAISED, "late") is Outcome.REFUSED
+            fresh = begin(study)  # awake again: it shares the study
+            assert fresh.trial == 1
+            for launch, assignment in ((other, taken), (study, fresh)):
+                launch.on_epoch(assignment, report(1, score=0.2))
+                assert launch.on_epoch(assignment, report(2, score=0.3)).outcome is Outcome.COMPLETE
+
+        play(SPACE, database_url, heir, say=told.append)
+
+    play(SPACE, database_url, sleeper)
+    values = [t.intermediate_values for t in optuna_trials(database_url)]
+    assert values == [{1: 0.1, 2: 0.3}, {1: 0.2, 2: 0.3}]  # the first record stands, the late one is nowhere
+    assert any("left 1 running trials; they go on first" in line for line in told)
+
+
+def test_a_launch_that_dies_while_another_waits_is_inherited_by_it(database_url: str) -> None:
+    def living(study: Decider) -> None:
+        def dying(other: Decider) -> None:
+            for _ in range(3):
+                begin(other)
+            assert study.next_trial() is Idle.WAIT
+            fall_asleep(database_url)
+            inherited = begin(study)
+            assert (inherited.trial, inherited.attempt) == (0, 2)
+
+        play(SPACE, database_url, dying, concurrency=3)
+
+    play(SPACE, database_url, living)
+    engine = open_existing(database_url).engine
+    with engine.connect() as connection:
+        outcomes = list(connection.execute(sa.select(ATTEMPT.c.outcome)).scalars())
+    assert outcomes.count("launch_died") == 3
+    engine.dispose()
+
+
+def _launch(url: str, seed: int) -> None:
+    simulate(make_space(sampler={"name": "random", "seed": 7}, budget={"trials": 40}), url)
+
+
+@pytest.mark.parametrize("launches", [3])
+def test_launches_in_processes_of_their_own_never_exceed_the_budget(database_url: str, launches: int) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_launch, args=(database_url, n)) for n in range(launches)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    trials = optuna_trials(database_url)
+    assert len(trials) == 40
+    assert {t.state.name for t in trials} <= {"COMPLETE", "PRUNED"}
+    for trial in trials:
+        assert sorted(trial.intermediate_values) == list(range(1, len(trial.intermediate_values) + 1))
+    engine = open_existing(database_url).engine
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(ATTEMPT.c.trial_id, ATTEMPT.c.attempt)).all()
+    assert len(rows) == 40  # no trial was run twice
+    engine.dispose()
