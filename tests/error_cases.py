@@ -120,10 +120,6 @@ def _launched_on_other_data(folder: Path) -> None:
 
 def _launched_and_being_run(folder: Path) -> None:
     _launched(folder)
-    _being_run(folder)
-
-
-def _being_run(folder: Path) -> None:
     database = open_for_launch(_url(folder))
     with create_study(database, "digits", "maximize").transaction() as transaction:
         me = launches.ProcessIdentity.of_this_process()
@@ -367,7 +363,6 @@ CASES = (
     Case(DATABASE, "Another program made a study of this name, in a database without ours", "launch space.yaml",
          prepare=_of_another_program),
     Case(DATABASE, "Another program made a study of this name", "launch space.yaml", prepare=_of_another_program_beside_ours),
-    Case(DATABASE, "The study is being run", "launch space.yaml", prepare=_being_run),
     Case(DATABASE, "Another program keeps it locked", "launch space.yaml", prepare=_locked, exit_code=75),
     _set(MACHINE, "More CPUs for a trial than there are", "resources.cpus=64", "launch"),
     _set(MACHINE, "A GPU where there is none", "resources.gpus=1", "launch"),
@@ -391,6 +386,8 @@ CASES = (
     Case(COMMANDS, "Weights into a folder that may not be written", "best digits --weights models/best.pt",
          prepare=_launched_beside_a_closed_folder),
     Case(COMMANDS, "A trial that is not there", "logs digits 99", prepare=_launched),
+    Case(COMMANDS, "Nothing to stop", "stop digits", prepare=_launched),
+    _set(COMMANDS, "Checkpoints where no file system is", "checkpoint.location=nowhere://x", "launch"),
     Case(COMMANDS, "Nobody there to be asked", "delete digits", prepare=_launched),
     Case(COMMANDS, "A study that is being run is deleted", "delete digits --yes", prepare=_launched_and_being_run),
     Case(COMMANDS, "--set without a value", "launch space.yaml --set settings.epochs"),

@@ -41,6 +41,10 @@ ELSEWHERE = {
         "a file cannot hold such a reduction_factor",
         "test_numbers_that_make_no_ladder_are_refused",
     ),
+    "tuner/training/checkpoint.py:check_readable": (
+        IN_A_WORKER,
+        "test_a_state_that_could_not_be_read_back_is_refused_with_the_first_one",
+    ),
     "tuner/execution/attempt.py:AttemptRunner._report": (IN_A_WORKER, "test_the_name_of_the_wall_time_is_taken"),
     "tuner/execution/attempt.py:AttemptRunner._checked_flow": (
         IN_A_WORKER,
