@@ -227,6 +227,31 @@ def test_an_inactive_parameter_is_not_in_the_configuration(sqlite_url: str) -> N
         assert ("depth" in trial.params) == (trial.params["kind"] == "a")
 
 
+def test_training_that_raises_is_tried_again_as_often_as_the_file_says(database_url: str) -> None:
+    def scene(study: Decider) -> None:
+        for attempt in (1, 2, 3):
+            assignment = begin(study)
+            assert (assignment.trial, assignment.attempt) == (0, attempt)
+            assert study.on_epoch(assignment, report(1, score=0.5)).outcome is Outcome.GO_ON
+            ended = study.on_end(assignment, AttemptEnd.RAISED, "ValueError: why")
+            assert ended is (Outcome.SUSPENDED if attempt < 3 else Outcome.FAILED)
+
+    play(make_space(early_stopping={"name": "none"}, max_retries=2), database_url, scene)
+    assert [t.state.name for t in optuna_trials(database_url)] == ["FAIL"]
+
+
+def test_cpu_hours_end_the_study_and_more_of_them_extend_it(database_url: str) -> None:
+    """Nine epochs of a minute each, two workers, one CPU each: a trial takes 0.15 CPU hours."""
+
+    def run(cpu_hours: float) -> list[str]:
+        space = make_space(early_stopping={"name": "none"}, budget={"cpu_hours": cpu_hours})
+        simulate(space, database_url, SimulatedExecutor(curve, workers=2, start=time.time()))
+        return [t.state.name for t in optuna_trials(database_url)]
+
+    assert run(0.2).count("COMPLETE") == 0  # both are at their sixth epoch when it is spent
+    assert run(0.51)[:2] == ["COMPLETE"] * 2  # the simulation keeps no checkpoints: each runs all nine again
+
+
 def test_a_trial_enqueued_in_optuna_is_run_with_its_values(sqlite_url: str) -> None:
     simulate(make_space(budget={"trials": 1}), sqlite_url)
     optuna.load_study(study_name="s", storage=sqlite_url).enqueue_trial({"x": 0.3, "kind": "b"})
