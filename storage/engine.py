@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -236,7 +237,7 @@ def _check_reachable(url: URL) -> None:
         path = Path(str(url.database))
         if path.is_dir():
             raise DatabaseUnreachableError(f"storage: {path} is a folder; name a file")
-        if path.is_file() and path.stat().st_size and _first_bytes(path) != b"SQLite format 3":
+        if path.is_file() and not _is_sqlite(path):
             raise DatabaseUnreachableError(f"storage: {path} is no SQLite database; name another file")
         if not os.access(path if path.exists() else path.parent, os.W_OK):
             raise DatabaseUnreachableError(f"storage: {path} cannot be written; change its rights or name another file")
@@ -252,9 +253,17 @@ def _check_reachable(url: URL) -> None:
         raise DatabaseUnreachableError(f"storage: {_shown(url)} cannot be reached: {reason}") from None
 
 
-def _first_bytes(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(15)
+def _is_sqlite(path: Path) -> bool:
+    """Asked through SQLite, never by opening the file: closing it would drop all locks that this process holds on it, and the
+    next process to close the database would delete the write-ahead log that a launch here still writes to."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        return "not a database" not in str(error)
+    finally:
+        connection.close()
+    return True
 
 
 @contextmanager
