@@ -259,8 +259,9 @@ def _is_sqlite(path: Path) -> bool:
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
         connection.execute("PRAGMA schema_version").fetchone()
-    except sqlite3.DatabaseError as error:
-        return "not a database" not in str(error)
+    except sqlite3.DatabaseError:  # then nobody here works on it; a damaged database is told from another file
+        with open(path, "rb") as file:
+            return file.read(15) in (b"", b"SQLite format 3")
     finally:
         connection.close()
     return True
