@@ -27,7 +27,8 @@ from storage.tables import OPTUNA_STUDIES
 
 @dataclass(frozen=True, slots=True)
 class TrialView:
-    """A trial as people see it. `values`: epoch -> objective; `state`: complete, pruned, failed, running or interrupted."""
+    """A trial as people see it. `values`: epoch -> objective; `state`: complete, pruned, failed, running, interrupted, or
+    waiting: for the result of trial `repeat_of`, which has the same configuration."""
 
     number: int
     state: str
@@ -35,6 +36,7 @@ class TrialView:
     values: Mapping[int, float]
     attempts: int
     reason: str
+    repeat_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +142,20 @@ def _find(connection: Connection, name: str) -> int:
 def _trial_view(trial: optuna.trial.FrozenTrial, ours: sa.Row[Any] | None, reason: str, held: bool) -> TrialView:
     state = STATES.get(trial.state.name)
     if state is None:  # RUNNING in Optuna's tables: we know whether anybody works on it
-        state = "running" if held else "interrupted"
-    attempts = ours.attempt if ours is not None else 0
-    return TrialView(
-        trial.number, state, dict(trial.params), dict(sorted(trial.intermediate_values.items())), attempts, reason
-    )
+        waits = ours is not None and ours.status == "waiting"
+        state = "running" if held else "waiting" if waits else "interrupted"
+    attempts, repeat_of = (ours.attempt, ours.repeat_of) if ours is not None else (0, None)
+    values = dict(sorted(trial.intermediate_values.items()))
+    return TrialView(trial.number, state, dict(trial.params), values, attempts, reason, repeat_of)
 
 
 def _reasons(connection: Connection, study_id: int) -> dict[int, str]:
-    """Why trials ended: the reason of a stop, the last line of a failure."""
+    """Why trials ended: the reason of a stop, the last line of what their newest attempt broke with."""
+    newest = (TRIAL.c.trial_id == ATTEMPT.c.trial_id) & (TRIAL.c.attempt == ATTEMPT.c.attempt)
     failed = (
         sa.select(ATTEMPT.c.trial_id, ATTEMPT.c.traceback)
-        .join(TRIAL, TRIAL.c.trial_id == ATTEMPT.c.trial_id)
+        .join(TRIAL, newest)
         .where(TRIAL.c.study_id == study_id, ATTEMPT.c.traceback.is_not(None))
-        .order_by(ATTEMPT.c.attempt)
     )
     reasons = {row.trial_id: error_line(row.traceback) for row in connection.execute(failed)}
     stopped = sa.select(DECISION.c.trial_id, DECISION.c.reason).where(

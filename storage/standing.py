@@ -102,13 +102,14 @@ class Standing:
 class EndedAttempt:
     """An attempt that came to an end by itself or by a decision.
 
-    `outcome`: finished, stopped, failed (the trial with it), worker_lost (it will be tried again) or suspended; `epoch`: the
-    newest recorded one; `best`: value and epoch of the trial's best epoch, if any is finite; `ended_at`: unix seconds by the
-    database's clock.
+    `outcome`: as the attempt's row has it; `state`: what became of the trial with it (complete, pruned, failed), or
+    interrupted: it can be gone on with; `epoch`: the newest recorded one; `best`: value and epoch of the trial's best epoch,
+    if any is finite; `ended_at`: unix seconds by the database's clock.
     """
 
     trial: int
     outcome: str
+    state: str
     epoch: int
     best: tuple[float, int] | None
     reason: str
@@ -153,13 +154,15 @@ def read_standing(connection: Connection, study_id: int, name: str) -> Standing:
 def read_ended(connection: Connection, study_id: int, goal: str, since: float) -> list[EndedAttempt]:
     """Attempts that ended after `since` (unix seconds by the database's clock), oldest first; not those that an interrupted
     or dead launch left."""
+    is_last = (TRIAL.c.attempt == ATTEMPT.c.attempt) & (TRIAL.c.status == "ended")
     query = (
-        sa.select(OPTUNA_TRIALS.c.number, OPTUNA_TRIALS.c.state, ATTEMPT)
+        sa.select(OPTUNA_TRIALS.c.number, OPTUNA_TRIALS.c.state, is_last.label("is_last"), ATTEMPT)
         .join(OPTUNA_TRIALS, OPTUNA_TRIALS.c.trial_id == ATTEMPT.c.trial_id)
+        .join(TRIAL, TRIAL.c.trial_id == ATTEMPT.c.trial_id)
         .where(
             OPTUNA_TRIALS.c.study_id == study_id,
             ATTEMPT.c.ended_at > since,
-            ATTEMPT.c.outcome.in_(("finished", "stopped", "failed", "worker_lost", "suspended")),
+            ATTEMPT.c.outcome.not_in(("interrupted", "launch_died", "answer_lost")),
         )
         .order_by(ATTEMPT.c.ended_at, OPTUNA_TRIALS.c.number)
     )
@@ -168,11 +171,11 @@ def read_ended(connection: Connection, study_id: int, goal: str, since: float) -
         best = _best_row(connection, OPTUNA_TRIALS.c.trial_id == row.trial_id, goal)
         epoch, _ = _newest_values(connection, [row.trial_id]).get(row.trial_id, (0, None))
         reason = error_line(row.traceback) if row.traceback is not None else ""
-        if row.outcome == "stopped":
+        state = STATES[row.state.name] if row.is_last else "interrupted"
+        if state == "pruned":
             reason = _stop_reason(connection, row.trial_id)
         best_epoch = None if best is None else (float(best.intermediate_value), int(best.step))
-        outcome = "failed" if row.state.name == "FAIL" else row.outcome  # a worker lost for the second time in place
-        ended.append(EndedAttempt(row.number, outcome, epoch, best_epoch, reason, row.ended_at))
+        ended.append(EndedAttempt(row.number, row.outcome, state, epoch, best_epoch, reason, row.ended_at))
     return ended
 
 
@@ -185,11 +188,13 @@ def error_line(traceback: str) -> str:
 
 def _count_states(connection: Connection, study_id: int, running: int) -> dict[str, int]:
     query = sa.select(OPTUNA_TRIALS.c.state, sa.func.count()).where(OPTUNA_TRIALS.c.study_id == study_id)
-    counts = dict.fromkeys(("complete", "pruned", "failed", "running", "interrupted"), 0)
+    counts = dict.fromkeys(("complete", "pruned", "failed", "running", "interrupted", "waiting"), 0)
     for state, count in connection.execute(query.group_by(OPTUNA_TRIALS.c.state)):
         counts[STATES.get(state.name, "interrupted")] += count
+    waits = sa.select(sa.func.count()).where(TRIAL.c.study_id == study_id, TRIAL.c.status == "waiting")
     counts["running"] = running
-    counts["interrupted"] -= running
+    counts["waiting"] = connection.execute(waits).scalar_one()  # for the result of another with the same configuration
+    counts["interrupted"] -= running + counts["waiting"]
     return counts
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import optuna
 import sqlalchemy as sa
+from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import TrialState
 from sqlalchemy import Connection
 
@@ -32,13 +33,15 @@ OUTPUT_CHARACTERS = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """A trial as the study needs it: Optuna's id and number, our status, its newest attempt and its bracket."""
+    """A trial as the study needs it: Optuna's id and number, our status, its newest attempt and its bracket; `alone`: it is
+    tried with nothing beside it."""
 
     trial_id: int
     number: int
     status: str
     attempt: int
     bracket: int
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,11 @@ class StudyTransaction:
             query = query.join(ATTEMPT, newest).where(ATTEMPT.c.launch_id == launch_id)
         return int(self._scalar(query.where(TRIAL.c.study_id == self.study_id, TRIAL.c.status == "running")))
 
+    def count_waiting(self) -> int:
+        """Trials that wait for the result of another with the same configuration."""
+        waiting = sa.select(sa.func.count()).select_from(TRIAL).where(TRIAL.c.status == "waiting")
+        return int(self._scalar(waiting.where(TRIAL.c.study_id == self.study_id)))
+
     def configuration_hashes(self) -> set[str]:
         """Of every trial begun so far."""
         query = sa.select(TRIAL.c.configuration_hash).where(TRIAL.c.study_id == self.study_id)
@@ -215,9 +223,26 @@ class StudyTransaction:
     def end_trial(self, trial: TrialRecord, state: str, value: float | None = None) -> None:
         """The trial came to `state`: complete (with its value), pruned or failed. Optuna's row is told too."""
         self._set_status(trial.trial_id, "ended")
-        if state == "pruned":
-            value = self._last_value(trial)
+        if (
+            state == "pruned"
+        ):  # with the newest epoch's value, as Optuna's own tell() does; its tables hold no NaN there
+            newest = self.newest_value(trial)
+            value = None if math.isnan(newest) else newest
         self._optuna.set_trial_state_values(trial.trial_id, _OPTUNA_STATES[state], None if value is None else [value])
+
+    def copy_result(self, original: TrialRecord, trial: TrialRecord) -> None:
+        """End a trial with the state, the values and the constraints of another that has ended."""
+        result = self._optuna.get_trial(original.trial_id)
+        for epoch, value in sorted(result.intermediate_values.items()):
+            self._optuna.set_trial_intermediate_value(trial.trial_id, epoch, value)
+        for name, value in result.constraints.items():
+            self.set_constraint(trial, name, value)
+        self._set_status(trial.trial_id, "ended")
+        self._optuna.set_trial_state_values(trial.trial_id, result.state, result.values)
+
+    def set_constraint(self, trial: TrialRecord, name: str, value: float) -> None:
+        """What Trial.set_constraint does, which would draw a configuration first. Above 0: samplers take it as infeasible."""
+        self._optuna.set_trial_system_attr(trial.trial_id, f"{_CONSTRAINTS_KEY}:{name}", value)
 
     def ended_state(self, trial: TrialRecord) -> str | None:
         """complete, pruned or failed; None while the trial has not ended."""
@@ -274,14 +299,10 @@ class StudyTransaction:
         kept = (self._scalar(sa.select(ATTEMPT.c.output).where(here)) or "") + text.replace("\0", "\ufffd")
         self.connection.execute(sa.update(ATTEMPT).where(here).values(output=kept[-OUTPUT_CHARACTERS:]))
 
-    def queue_again(self, trial: TrialRecord) -> None:
-        """The trial is to be gone on with by a later attempt."""
-        self._set_status(trial.trial_id, "queued")
-
-    def attempt_progress(self, trial: TrialRecord) -> list[tuple[str | None, int]]:
-        """Outcome and epochs recorded before each attempt, oldest first."""
-        query = sa.select(ATTEMPT.c.outcome, ATTEMPT.c.epochs_before).where(ATTEMPT.c.trial_id == trial.trial_id)
-        return [(row.outcome, row.epochs_before) for row in self.connection.execute(query.order_by(ATTEMPT.c.attempt))]
+    def queue_again(self, trial: TrialRecord, *, alone: bool = False) -> None:
+        """The trial is to be gone on with by a later attempt; `alone`: from now on with nothing beside it."""
+        values = {"status": "queued", "alone": trial.alone or alone}
+        self.connection.execute(sa.update(TRIAL).where(TRIAL.c.trial_id == trial.trial_id).values(values))
 
     def requeue_attempts_of(
         self, launch_id: int, outcome: str, now: float, but: Collection[tuple[int, int]] = ()
@@ -354,6 +375,11 @@ class StudyTransaction:
         """The objective's value of each recorded epoch, in order."""
         return list(self.values_by_epoch(trial).values())
 
+    def newest_value(self, trial: TrialRecord) -> float:
+        """The objective's value of the newest recorded epoch, NaN before the first."""
+        values = self.epoch_values(trial)
+        return values[-1] if values else math.nan
+
     def values_and_numbers(self, trial_ids: Iterable[int]) -> dict[int, tuple[float, int]]:
         """Id -> (value, number) of finished trials."""
         trials = {trial_id: self._optuna.get_trial(trial_id) for trial_id in trial_ids}
@@ -390,11 +416,6 @@ class StudyTransaction:
 
     # -- private --------------------------------------------------------------------------------------------------------
 
-    def _last_value(self, trial: TrialRecord) -> float | None:
-        """The newest epoch's value, as Optuna's own tell() gives it to a pruned trial; its tables hold no NaN there."""
-        values = self.epoch_values(trial)
-        return values[-1] if values and not math.isnan(values[-1]) else None
-
     def _scalar(self, query: sa.Select[Any]) -> Any:
         return self.connection.execute(query).scalar_one_or_none()
 
@@ -409,7 +430,7 @@ class StudyTransaction:
         row = self.connection.execute(query).one_or_none()
         if row is None:
             return None
-        return TrialRecord(row.trial_id, row.number, row.status, row.attempt, row.bracket)
+        return TrialRecord(row.trial_id, row.number, row.status, row.attempt, row.bracket, row.alone)
 
 
 _OPTUNA_STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}

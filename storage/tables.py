@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from optuna.storages._rdb import models as optuna_models
-from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from storage.columns import AnyFloat, FloatArray
@@ -81,10 +81,12 @@ class Trial(Base):
     )
     study_id: Mapped[int] = mapped_column(ForeignKey(OPTUNA_STUDIES.c.study_id, ondelete="CASCADE"))
     space_id: Mapped[int] = mapped_column(ForeignKey("tuner_space.space_id", ondelete="CASCADE"))
-    status: Mapped[str] = mapped_column(String(16))  # queued (to be gone on with), running, ended
+    status: Mapped[str] = mapped_column(String(16))  # queued (to be gone on with), running, waiting (a repeat), ended
     attempt: Mapped[int]  # number of the newest attempt: only it may write
     bracket: Mapped[int]
     configuration_hash: Mapped[str] = mapped_column(String(64), index=True)
+    alone: Mapped[bool] = mapped_column(server_default=false())  # is tried with nothing beside it
+    repeat_of: Mapped[int | None]  # number of the trial with the same configuration whose result is this one's
     layers: Mapped[list[str] | None] = mapped_column(JSON)  # names behind the arrays of gradient_flow
 
 
@@ -105,7 +107,7 @@ class Attempt(Base):
     ended_at: Mapped[float | None] = mapped_column(Float(53))
     outcome: Mapped[str | None] = mapped_column(
         String(32)
-    )  # finished, stopped, failed, worker_lost, interrupted, suspended
+    )  # finished, stopped, suspended, interrupted, launch_died, answer_lost, or a value of tuner.events.AttemptEnd
     traceback: Mapped[str | None] = mapped_column(Text)
     output: Mapped[str | None] = mapped_column(Text)  # the last 64 KB of what it printed
 

@@ -7,6 +7,13 @@ class Halving(RandomSampler):
     """Draws at random; a user's would do better."""
 
 
+class Stubborn(RandomSampler):
+    """Always proposes the same."""
+
+    def sample_independent(self, study, trial, name, distribution):
+        return distribution.choices[0] if hasattr(distribution, "choices") else distribution.low
+
+
 class NoSampler:
     def __init__(self, seed: int) -> None: ...
 

@@ -192,7 +192,7 @@ def test_an_exception_fails_the_trial_and_its_traceback_is_kept(sqlite_url: str)
     failed, running = StudyReader(sqlite_url).study("s").trials
     assert (failed.state, failed.reason) == ("failed", "ValueError: a bug")
     assert running.state == "interrupted"  # the launch ended without it
-    assert [a.outcome for a in attempts(sqlite_url)] == ["failed", "interrupted"]
+    assert [a.outcome for a in attempts(sqlite_url)] == ["failed", "suspended"]
 
 
 def test_a_trainer_without_the_studys_metric_fails_with_the_names_it_gave(sqlite_url: str) -> None:

@@ -75,7 +75,7 @@ def _holds(addresses: str, address: int) -> bool:
 
 
 class Trouble(Curve):
-    """`trouble`: raise, nan, no_metric, or die (kill -9 of its own worker, once, in the second epoch)."""
+    """`trouble`: raise, nan, no_metric, memory, hang, or die (kill -9 of its own worker, once), all in the second epoch."""
 
     def train_epoch(self) -> dict[str, float]:
         metrics = super().train_epoch()
@@ -88,12 +88,31 @@ class Trouble(Curve):
             return {**metrics, "loss": math.nan}
         if trouble == "no_metric":
             return {"loss": metrics["loss"]}
+        if trouble == "memory" and self.epoch == 2:
+            np.zeros(1 << 60, np.uint8)
+        if trouble == "hang" and self.epoch == 2:
+            wait_for_ever()
         if trouble == "die" and self.epoch == 2:
             marker = Path(self.configuration["marker"])
             if not marker.exists():
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
         return metrics
+
+
+class Hungry(Curve):
+    """Takes more memory in its second epoch, where its configuration says so, and holds it for a while."""
+
+    def train_epoch(self) -> dict[str, float]:
+        if self.epoch == 1 and self.configuration["megabytes"]:
+            held = np.ones(self.configuration["megabytes"] << 20, np.uint8)
+            time.sleep(20)
+            del held
+        return super().train_epoch()
+
+
+def wait_for_ever() -> None:
+    time.sleep(10**6)
 
 
 class EveryFour(Curve):

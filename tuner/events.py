@@ -29,7 +29,8 @@ class Idle(Enum):
     """There is no configuration to run now."""
 
     WAIT = "wait"  # until an event: enough trials run, or all that may run do
-    FINISHED = "finished"  # for good: the budget is spent and nothing runs
+    FINISHED = "finished"  # for good: nothing runs, and nothing may begin
+    SPENT = "spent"  # the study's hours are over: what runs is abandoned, its trials can be gone on with
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,12 @@ class AttemptEnd(Enum):
     """How an attempt ended without a decision of the study."""
 
     RAISED = "failed"  # an exception in the training code
-    WORKER_LOST = "worker_lost"  # its process or node died
+    TIMED_OUT = "timed_out"  # no new epoch for as long as an epoch may take
+    OUT_OF_MEMORY = "out_of_memory"  # the host's
+    OUT_OF_DEVICE_MEMORY = "out_of_device_memory"
+    WORKER_LOST = "worker_lost"  # its process died
+    NODE_LOST = "node_lost"  # its machine did
+    EVICTED = "evicted"  # its process was asked to end (SIGTERM), or its memory was needed for another
 
 
 class Decider(Protocol):
@@ -92,5 +98,6 @@ class Decider(Protocol):
         ...
 
     def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str, output: str = "") -> Outcome:
-        """Record an attempt that ended by itself; FAILED, or SUSPENDED when the trial will be tried again."""
+        """Record an attempt that ended by itself; FAILED, PRUNED (such a configuration cannot be trained here), or SUSPENDED
+        when the trial will be tried again."""
         ...

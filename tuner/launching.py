@@ -143,7 +143,13 @@ def _ray_tune(space: SearchSpace, data: Any, files: CheckpointFiles | None) -> E
 
     every = space.checkpoint.every
     return RayTuneExecutor(
-        space.trainer, data, space.resources, space.concurrency, files, 1 if every == "never" else every
+        space.trainer,
+        data,
+        space.resources,
+        space.concurrency,
+        files,
+        1 if every == "never" else every,
+        space.trial_timeout_seconds,
     )
 
 
@@ -215,7 +221,9 @@ def _begin(store: StudyStore, space: SearchSpace, fingerprint: str | None, say: 
 
 def _end(store: StudyStore, launch_id: int, outcome: str) -> None:
     with store.transaction() as transaction:
-        transaction.requeue_attempts_of(launch_id, "interrupted", transaction.now())
+        # of a launch that finished, what still ran when the hours were spent
+        left = "suspended" if outcome == "finished" else "interrupted"
+        transaction.requeue_attempts_of(launch_id, left, transaction.now())
         launches.end_launch(transaction.connection, launch_id, outcome)
 
 

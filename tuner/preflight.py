@@ -15,7 +15,7 @@ from tuner.search_space import SearchSpace, check_search_space
 from tuner.trainer_check import check_travels, check_values
 from tuner.yaml_source import source_of_values
 
-_MAY_CHANGE = ("budget", "resources", "concurrency", "enqueue", "max_retries", "checkpoint")
+_MAY_CHANGE = ("budget", "resources", "concurrency", "enqueue", "max_retries", "trial_timeout", "repeats", "checkpoint")
 _MAY_CHANGE_SETTINGS = ("data_dir",)  # the data may lie elsewhere; that they are the same is checked by their checksum
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from storage.standing import error_line
 from tuner.events import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
+from tuner.reporting.status_lines import WHAT_ENDED
 from tuner.reporting.summary import value_words
 from tuner.search_space import Metric
 
 _AFTER_AN_END = {
     Outcome.SUSPENDED: "it will be tried again",
     Outcome.FAILED: "the trial failed",
+    Outcome.PRUNED: "such a configuration cannot be trained here",
     Outcome.REFUSED: "another attempt has the trial",
 }
 
@@ -69,9 +71,7 @@ class ProgressLines:
         """Says what broke."""
         outcome = self._study.on_end(assignment, end, traceback, output)
         last_line = textwrap.shorten(error_line(traceback), 120, placeholder=" …")
-        next_step = _AFTER_AN_END[outcome]
-        what = "broke" if end is AttemptEnd.RAISED else "lost its worker"
-        self._say(f"trial {assignment.trial:3d} {what}; {next_step}: {last_line}")
+        self._say(f"trial {assignment.trial:3d} {WHAT_ENDED[end.value]}; {_AFTER_AN_END[outcome]}: {last_line}")
         return outcome
 
     def _note(self, value: float, trial: int) -> None:

@@ -11,6 +11,7 @@ import json
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import optuna
@@ -65,8 +66,10 @@ def derive_seed(study_seed: int, purpose: str, number: int) -> int:
 
 
 def configuration_hash(chosen: Mapping[str, Any]) -> str:
-    """Equal for equal values of the parameters in force, whatever the order of their names."""
-    return hashlib.sha256(json.dumps(dict(chosen), sort_keys=True).encode()).hexdigest()
+    """Equal for equal values of the parameters in force, whatever the order of their names. Floats are equal when their first
+    twelve digits are: Optuna and we reach a step of a range by different roundings."""
+    canonical = {name: float(f"{value:.12g}") if isinstance(value, float) else value for name, value in chosen.items()}
+    return hashlib.sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()
 
 
 def check_sampler(space: SearchSpace) -> None:
@@ -114,39 +117,52 @@ class Proposer:
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
-        self._grid: list[tuple[str, dict[str, Any]]] | None = None
-        if space.sampler.name == "grid":
-            try:
-                points = grid_points(space.parameters, space.sampler.seed)
-            except SettingError as error:
+        self._is_grid = space.sampler.name == "grid"
+        self._points: list[dict[str, Any]] | None = None
+        try:
+            self._points = grid_points(space.parameters, space.sampler.seed)
+        except SettingError as error:  # no end of configurations, or too many to count
+            if self._is_grid:
                 raise locate(space.source, error, ("space",)) from error
-            self._grid = [(configuration_hash(point), point) for point in points]
         if space.sampler.name == "cmaes" and importlib.util.find_spec("cmaes") is None:
             raise space.source.error(["sampler", "name"], "'cmaes' needs a package of that name: pip install cmaes")
 
-    def propose(self, study: optuna.Study, number: int, begun: int, tried: Collection[str]) -> Proposal | None:
+    def propose(self, study: optuna.Study, number: int, begun: int, given: Mapping[str, Any] | None) -> Proposal:
         """Ask Optuna for a new trial.
 
         Args:
             study: holds all earlier trials.
             number: the number that the trial will have.
             begun: how many trials the study has begun so far: the first ones are those of `enqueue`.
-            tried: hashes of all configurations begun so far; read for a grid only.
-        Returns: the trial, or None when every point of the grid has been tried.
+            given: the configuration to try after those; None where the sampler chooses.
         """
         space = self._space
-        given: Mapping[str, Any] = {}
         if begun < len(space.enqueue):
             given = space.enqueue[begun]
-        elif self._grid is not None:
-            untried = next((point for hashed, point in self._grid if hashed not in tried), None)
-            if untried is None:
-                return None
-            given = untried
-        name = (
-            "random" if self._grid is not None else space.sampler.name
-        )  # for what a part of a configuration leaves open
+        name = "random" if self._is_grid else space.sampler.name  # for what a part of a configuration leaves open
         return propose(study, make_sampler(name, space.sampler.seed, number), space.parameters, given)
+
+    def needs_untried(self, begun: int, repeated: int) -> bool:
+        """Whether the next configuration is to be one that nobody has tried: on a grid each is; elsewhere where it is known
+        that nothing is left, or where the sampler has just proposed what has been tried.
+
+        Args:
+            begun: how many trials the study has begun so far.
+            repeated: how many proposals in a row have come up before.
+        """
+        if begun < len(self._space.enqueue) or self._points is None:
+            return False
+        reuses = self._space.repeats == "reuse"
+        return self._is_grid or repeated > 0 or (reuses and begun >= len(self._points))
+
+    def untried(self, tried: Collection[str]) -> Mapping[str, Any] | None:
+        """The next configuration, in an order made by the sampler's seed, that is not among the hashes `tried`; None when
+        there is none."""
+        return next((point for hashed, point in self._hashed_points if hashed not in tried), None)
+
+    @cached_property
+    def _hashed_points(self) -> list[tuple[str, dict[str, Any]]]:
+        return [(configuration_hash(point), point) for point in self._points or ()]
 
 
 def propose(

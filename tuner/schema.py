@@ -32,6 +32,8 @@ _DESCRIPTIONS = {
     "stop_when": "What ends a trial in that very epoch: not_finite is a NaN or an infinite figure.",
     "concurrency": "How many trials run at once; auto is as many as fit.",
     "max_retries": "How often a trial whose training raises is tried again, from its newest checkpoint.",
+    "trial_timeout": "Seconds that a trial may take for its next epoch; after that its trainer counts as hung.",
+    "repeats": "A configuration that comes up again: reuse its recorded result, or rerun it (training is not deterministic).",
     "checkpoint": "What is kept of a trial's state, so that it can be gone on with.",
     "checkpoint.every": "Epochs between two checkpoints; never keeps none.",
     "checkpoint.location": "A folder or a URL (s3://…); auto is beside the database, or in the working folder.",

@@ -121,6 +121,8 @@ class _File(_Strict):
     stop_when: list[Literal["not_finite"]] = ["not_finite"]
     concurrency: Annotated[int, Field(ge=1, le=10_000)] | Literal["auto"] = "auto"
     max_retries: Annotated[int, Field(ge=0, le=1000)] = 0
+    trial_timeout: Annotated[float, Field(gt=0, le=1_000_000_000)] | None = None
+    repeats: Literal["reuse", "rerun"] = "reuse"
     checkpoint: Checkpointing = Checkpointing()
     budget: Budget = Budget()
     resources: Resources = Resources()
@@ -146,6 +148,8 @@ class SearchSpace:
         self.stop_when = tuple(file.stop_when)
         self.concurrency = file.concurrency
         self.max_retries = file.max_retries
+        self.trial_timeout_seconds = file.trial_timeout
+        self.repeats = file.repeats
         self.checkpoint = file.checkpoint
         self.budget = file.budget
         self.resources = file.resources

@@ -4,27 +4,30 @@ Every answer is recorded with the event it answers in one SQL transaction and re
 state of its own that is not in the database, so it can be made anew at any moment, by any launch.
 """
 
-import logging
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from storage.attempts import broken_trials, furthest_running, has_healthy_attempt, past_attempts, running_beside
 from storage.checkpoints import checkpoints_of_trial
-from storage.launches import revive_launch, spent_cpu_hours, spent_gpu_hours, spent_hours
-from storage.requests import who_stops_study, who_stops_trial
+from storage.launches import revive_launch
+from storage.repeats import num_newest_repeats
 from storage.store import DecisionRecord, StudyStore, StudyTransaction, TrialRecord
 from storage.takeover import take_over_dead_launches
 from tuner.distributions import Fixed
+from tuner.endings import Next, after_the_end, common_failure, must_run_alone
+from tuner.errors import TrainingError
 from tuner.events import Assignment, AttemptEnd, Decision, EpochReport, Idle, Outcome
+from tuner.judgement import Judgement
+from tuner.limits import HOURS_ARE_SPENT, Limits
+from tuner.repeats import Repeats
 from tuner.retention import Retention
-from tuner.rungs import rule_of
 from tuner.sampling import Proposer, configuration_hash, derive_seed
 from tuner.search_space import SearchSpace, best_value
 
-log = logging.getLogger(__name__)
+_MOST_REPEATS = 10  # in a row, of a sampler that could choose among no end of configurations
 
 
 class Study:
@@ -60,8 +63,10 @@ class Study:
         self._concurrency = concurrency
         self._cpus, self._gpus = cpus, gpus
         self._clock = clock
-        self._rule = rule_of(space)
         self._proposer = Proposer(space)
+        self._judgement = Judgement(space)
+        self._limits = Limits(space.budget, launch_id)
+        self._repeats = Repeats(reuse=space.repeats == "reuse")
         self._retention = Retention(space.metric.goal, space.checkpoint)
         self._discard = discard
         self._tell = tell
@@ -72,17 +77,14 @@ class Study:
         """Interrupted trials first, by number; then a new one, as long as the budget lasts.
 
         Launches of one study share it: each runs as many trials as it has room for, and takes over those of the dead.
+        Raises: TrainingError: all trials of this launch have failed in the same way.
         """
         with self._event() as transaction:
             revive_launch(transaction.connection, self._launch_id)
-            if transaction.count_running(self._launch_id) >= self._concurrency:
-                return Idle.WAIT
-            for line in take_over_dead_launches(transaction, self._launch_id):
-                self._tell(line)
             now = self._now(transaction)
-            trial = None if self._may_not_begin(transaction, now) else self._queued_or_new(transaction, now)
-            if trial is None:
-                return Idle.WAIT if transaction.count_running() else Idle.FINISHED
+            trial = self._next_trial(transaction, now)
+            if isinstance(trial, Idle):
+                return trial
             trial = transaction.start_attempt(trial, self._launch_id, self._cpus, self._gpus, now)
             configuration = self._configuration(transaction.parameters(trial))
             kept = checkpoints_of_trial(transaction.connection, trial.trial_id)
@@ -99,31 +101,33 @@ class Study:
             now = self._now(transaction)
             transaction.place_attempt(trial, report.place)
             transaction.add_output(trial, report.output + "".join(f"[tuner] {note}\n" for note in report.notes))
-            decision = self._record(transaction, trial, report)
+            decision = self._judgement.record(transaction, trial, report)
             if report.checkpoint is not None:
                 self._retention.keep(transaction, trial, report.checkpoint)
             if not decision.stops:
-                decision = self._asked_to_stop(transaction, trial, report, now)
-            if decision.stops:
-                return self._finish(transaction, trial, now, decision)
-            return decision
+                decision = self._limits.after_epoch(transaction, trial, report.epoch, now)
+            return self._finish(transaction, trial, now, decision) if decision.stops else decision
 
     def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str, output: str = "") -> Outcome:
-        """An exception fails the trial when all retries are used up; a lost worker is tried again, unless two in a row
-        recorded no new epoch."""
+        """What becomes of the trial is said by `tuner.endings`."""
         with self._event() as transaction:
             trial = self._held_trial(transaction, assignment)
             if trial is None:
                 return self._recorded_end(transaction, assignment).outcome
-            now = self._now(transaction)
             transaction.add_output(trial, output)
-            transaction.end_attempt(trial, end.value, now, traceback)
-            if self._may_try_again(transaction, trial, end):
-                transaction.queue_again(trial)
-                return Outcome.SUSPENDED
-            transaction.end_trial(trial, "failed")
-            self._retention.after_the_end(transaction, trial)
-            return Outcome.FAILED
+            transaction.end_attempt(trial, end.value, self._now(transaction), traceback)
+            history = past_attempts(transaction.connection, trial)
+            match after_the_end(history, self._space.max_retries):
+                case Next.TRY_AGAIN:
+                    transaction.queue_again(trial, alone=must_run_alone(history))
+                    return Outcome.SUSPENDED
+                case Next.INFEASIBLE:
+                    self._record_infeasible(transaction, trial)
+                    self._end_trial(transaction, trial, Outcome.PRUNED)
+                    return Outcome.PRUNED
+                case Next.FAIL:
+                    self._end_trial(transaction, trial, Outcome.FAILED)
+                    return Outcome.FAILED
 
     def reclaim(self, held: Collection[tuple[int, int]]) -> None:
         """Queue again what this launch was given without hearing of it: an answer can be lost after its commit.
@@ -136,124 +140,102 @@ class Study:
 
     # -- next_trial -----------------------------------------------------------------------------------------------------
 
-    def _may_not_begin(self, transaction: StudyTransaction, now: float) -> bool:
-        who = who_stops_study(transaction.connection, transaction.study_id, self._launch_id)
-        if who is not None:
-            self._tell(_stopped_by(who))
-        return who is not None or self._time_is_up(transaction, now)
+    def _next_trial(self, transaction: StudyTransaction, now: float) -> TrialRecord | Idle:
+        if self._limits.hours_are_spent(transaction, now):
+            self._tell(HOURS_ARE_SPENT)
+            return Idle.SPENT
+        num_mine = transaction.count_running(self._launch_id)
+        if num_mine >= self._concurrency:
+            return Idle.WAIT
+        for line in take_over_dead_launches(transaction, self._launch_id):
+            self._tell(line)
+        stopped = self._limits.study_is_stopped(transaction)
+        if stopped is not None:
+            if num_mine == 0:
+                self._tell(stopped)
+            return Idle.WAIT if num_mine else Idle.FINISHED
+        beside = running_beside(transaction.connection, self._launch_id)
+        if any(beside) or self._all_seem_to_fail(transaction):
+            return Idle.WAIT
+        trial = self._queued(transaction) or self._new_trial(transaction)
+        if isinstance(trial, TrialRecord):
+            return Idle.WAIT if trial.alone and beside else trial
+        if transaction.count_running():
+            return Idle.WAIT
+        self._tell(trial)
+        return Idle.FINISHED
 
-    def _queued_or_new(self, transaction: StudyTransaction, now: float) -> TrialRecord | None:
+    def _all_seem_to_fail(self, transaction: StudyTransaction) -> bool:
+        """Whether every trial of this launch has failed in the same way so far, and those that run may do so too.
+
+        Raises: TrainingError: none runs any more.
+        """
+        if has_healthy_attempt(transaction.connection, self._launch_id):
+            return False
+        broken = broken_trials(transaction.connection, self._launch_id)
+        failure = common_failure(broken)
+        if failure is None:
+            return False
+        furthest = furthest_running(transaction.connection, self._launch_id)
+        if furthest is None:
+            raise TrainingError(
+                f"study {self._space.study!r}: all {len(broken)} trials that this launch ended failed in the same way: {failure}; "
+                f"tuner logs {self._space.study} {broken[-1].number} shows more; correct the cause and launch again"
+            )
+        return furthest <= max(trial.epochs for trial in broken)
+
+    def _queued(self, transaction: StudyTransaction) -> TrialRecord | None:
+        """The first trial that is to be gone on with; those that somebody asked to be stopped are ended on the way."""
         while (trial := transaction.first_queued()) is not None:
-            who = who_stops_trial(transaction.connection, trial.trial_id)
-            if who is None:
+            cancelled = self._limits.cancelled(transaction, trial, transaction.last_epoch(trial))
+            if cancelled is None:
                 return trial
-            self._cancel(transaction, trial, transaction.last_epoch(trial), who)
-            self._finish(transaction, trial, now, Decision(Outcome.PRUNED))
-        return self._new_trial(transaction)
+            self._end_trial(transaction, trial, cancelled.outcome)
+        return None
 
-    def _new_trial(self, transaction: StudyTransaction) -> TrialRecord | None:
-        """A new trial, or None when there may be no more: the budget or the grid is at its end."""
-        limit, begun = self._space.budget.trials, transaction.count_trials()
-        if limit is not None and begun >= limit:
-            return None
+    def _new_trial(self, transaction: StudyTransaction) -> TrialRecord | str:
+        """A new trial to train, or why there is none. Configurations that come up again become trials that have, or wait for,
+        the result of the first."""
+        while True:
+            if self._limits.trials_are_spent(transaction):
+                return "the study's trials are spent"
+            if transaction.count_waiting() >= self._concurrency:
+                return "as many trials as may run wait for others"
+            begun, repeated = (
+                transaction.count_trials(),
+                num_newest_repeats(transaction.connection, transaction.study_id),
+            )
+            given = None
+            if self._proposer.needs_untried(begun, repeated):
+                given = self._proposer.untried(transaction.configuration_hashes())
+                if given is None:
+                    return "every configuration of the space has been tried"
+            elif repeated >= _MOST_REPEATS:
+                return f"the sampler proposed {repeated} configurations in a row that had been tried before"
+            trial, hashed = self._propose(transaction, begun, given)
+            original = self._repeats.answer(transaction, trial, hashed)
+            if original is None:
+                return trial
+            self._tell(f"trial {trial.number:3d} has the configuration of trial {original}, whose result answers")
+
+    def _propose(
+        self, transaction: StudyTransaction, begun: int, given: Mapping[str, Any] | None
+    ) -> tuple[TrialRecord, str]:
+        """The trial that Optuna makes, and the hash of its configuration."""
         number = transaction.next_trial_number()
-        tried = transaction.configuration_hashes() if self._space.sampler.name == "grid" else frozenset[str]()
-        proposal = self._proposer.propose(transaction.optuna_study, number, begun, tried)
-        if proposal is None:
-            return None
+        proposal = self._proposer.propose(transaction.optuna_study, number, begun, given)
         rng = np.random.default_rng(derive_seed(self._space.sampler.seed, "bracket", number))
         hashed = configuration_hash(proposal.chosen)
-        transaction.add_trial(proposal.trial_id, self._rule.bracket(rng), hashed)
-        trial = transaction.trial_of_id(
-            proposal.trial_id
-        )  # its number differs where somebody enqueued a trial in Optuna
+        transaction.add_trial(proposal.trial_id, self._judgement.rule.bracket(rng), hashed)
+        trial = transaction.trial_of_id(proposal.trial_id)  # has another number where somebody enqueued one in Optuna
         assert trial is not None, "made in this transaction"
-        return trial
+        return trial, hashed
 
     def _configuration(self, sampled: Mapping[str, Any]) -> dict[str, Any]:
         fixed = {p.name: p.distribution.value for p in self._space.parameters if isinstance(p.distribution, Fixed)}
         return self._space.configuration({**fixed, **sampled})
 
-    # -- on_epoch -------------------------------------------------------------------------------------------------------
-
-    def _record(self, transaction: StudyTransaction, trial: TrialRecord, report: EpochReport) -> Decision:
-        recorded = transaction.metrics(trial, report.epoch)
-        if recorded:
-            self._compare(trial, report, recorded)
-            return Decision(Outcome.GO_ON)
-        value = report.metrics.get(self._space.metric.name)
-        if value is None:
-            return Decision(
-                Outcome.FAILED,
-                f"the trainer gave no {self._space.metric.name!r} for epoch {report.epoch}; "
-                f"it gave {', '.join(report.metrics) or 'nothing'}",
-            )
-        before = transaction.last_epoch(trial)
-        transaction.record_epoch(trial, report.epoch, value, report.metrics)
-        if report.gradient_flow:
-            transaction.record_gradient_flow(trial, report.epoch, report.gradient_flow)
-        return self._judge(transaction, trial, report, value, before)
-
-    def _asked_to_stop(
-        self, transaction: StudyTransaction, trial: TrialRecord, report: EpochReport, now: float
-    ) -> Decision:
-        who = who_stops_trial(transaction.connection, trial.trial_id)
-        if who is not None:
-            return self._cancel(transaction, trial, report.epoch, who)
-        who = who_stops_study(transaction.connection, transaction.study_id, self._launch_id)
-        if who is not None:
-            return Decision(Outcome.SUSPENDED, f"{_stopped_by(who)}; resume it to go on")
-        if self._time_is_up(transaction, now):
-            return Decision(
-                Outcome.SUSPENDED, "the study's hours are spent; raise the budget and launch again to go on"
-            )
-        return Decision(Outcome.GO_ON)
-
-    def _cancel(self, transaction: StudyTransaction, trial: TrialRecord, epoch: int, who: str) -> Decision:
-        values = transaction.epoch_values(trial)
-        reason = f"stopped by {who}"
-        transaction.record_decision(
-            trial, DecisionRecord(epoch, "request", "stop", reason, values[-1] if values else math.nan)
-        )
-        return Decision(Outcome.PRUNED, reason)
-
-    def _judge(
-        self, transaction: StudyTransaction, trial: TrialRecord, report: EpochReport, value: float, before: int
-    ) -> Decision:
-        broken = [name for name, figure in report.metrics.items() if not math.isfinite(figure)]
-        if broken and "not_finite" in self._space.stop_when:
-            reason = f"{broken[0]} is {report.metrics[broken[0]]} after epoch {report.epoch}"
-            transaction.record_decision(trial, DecisionRecord(report.epoch, "not_finite", "stop", reason, value))
-            return Decision(Outcome.PRUNED, reason)
-        if report.epoch >= self._space.epochs:
-            return Decision(Outcome.COMPLETE, "all epochs done")
-        # a trainer that reports every few epochs passes rungs: the highest counts, as in Ray's ASHA
-        passed = [rung for rung in self._rule.rungs(trial.bracket) if before < rung <= report.epoch]
-        if passed:
-            return self._compare_at_rung(transaction, trial, report.epoch, passed[-1], value)
-        return Decision(Outcome.GO_ON)
-
-    def _compare_at_rung(
-        self, transaction: StudyTransaction, trial: TrialRecord, epoch: int, rung: int, value: float
-    ) -> Decision:
-        goal = self._space.metric.goal
-        if self._rule.compares_best:
-            best = best_value(transaction.epoch_values(trial), goal)
-            value = value if best is None else best
-        sign = -1.0 if goal == "maximize" else 1.0
-        earlier = transaction.rung_values(self._rule.name, trial.bracket, rung)
-        verdict = self._rule.decide(sign * value, [sign * v for v in earlier])
-        cutoff = None if verdict.cutoff is None else sign * verdict.cutoff
-        reason = f"rung {rung}: {self._space.metric.name} {value:.4g} is {verdict.reason}"
-        if cutoff is not None:
-            reason += f" (cut-off {cutoff:.4g})"
-        transaction.record_decision(
-            trial,
-            DecisionRecord(
-                epoch, self._rule.name, "stop" if verdict.stop else "go on", reason, value, trial.bracket, rung, cutoff
-            ),
-        )
-        return Decision(Outcome.PRUNED if verdict.stop else Outcome.GO_ON, reason)
+    # -- ends -----------------------------------------------------------------------------------------------------------
 
     def _finish(self, transaction: StudyTransaction, trial: TrialRecord, now: float, decision: Decision) -> Decision:
         value = None
@@ -265,25 +247,23 @@ class Study:
         transaction.end_attempt(trial, _ATTEMPT_OUTCOMES[decision.outcome], now, reason)
         if decision.outcome is Outcome.SUSPENDED:
             transaction.queue_again(trial)
-            return decision
-        transaction.end_trial(trial, decision.outcome.value, value)
-        self._retention.after_the_end(transaction, trial)
+        else:
+            self._end_trial(transaction, trial, decision.outcome, value)
         return decision
 
-    def _compare(self, trial: TrialRecord, report: EpochReport, recorded: Mapping[str, float]) -> None:
-        name = self._space.metric.name
-        before, again = recorded.get(name), report.metrics.get(name)
-        if before != again and not (
-            before is not None and again is not None and math.isnan(before) and math.isnan(again)
-        ):
-            log.warning(
-                "trial %d, epoch %d was run again and gave %s %s; the first record, %s, stands",
-                trial.number,
-                report.epoch,
-                name,
-                again,
-                before,
-            )
+    def _end_trial(
+        self, transaction: StudyTransaction, trial: TrialRecord, outcome: Outcome, value: float | None = None
+    ) -> None:
+        transaction.end_trial(trial, outcome.value, value)
+        self._retention.after_the_end(transaction, trial)
+        self._repeats.after_the_end(transaction, trial)
+
+    @staticmethod
+    def _record_infeasible(transaction: StudyTransaction, trial: TrialRecord) -> None:
+        reason = "ran out of memory twice, the second time with nothing beside it: it cannot be trained here"
+        epoch, value = transaction.last_epoch(trial), transaction.newest_value(trial)
+        transaction.record_decision(trial, DecisionRecord(epoch, "out_of_memory", "stop", reason, value))
+        transaction.set_constraint(trial, "memory", 1.0)
 
     # -- shared ---------------------------------------------------------------------------------------------------------
 
@@ -296,15 +276,6 @@ class Study:
 
     def _now(self, transaction: StudyTransaction) -> float:
         return transaction.now() if self._clock is None else self._clock()
-
-    def _time_is_up(self, transaction: StudyTransaction, now: float) -> bool:
-        budget, study = self._space.budget, (transaction.connection, transaction.study_id)
-        limits = (
-            (budget.hours, spent_hours),
-            (budget.gpu_hours, spent_gpu_hours),
-            (budget.cpu_hours, spent_cpu_hours),
-        )
-        return any(limit is not None and spent(*study, now) >= limit for limit, spent in limits)
 
     @staticmethod
     def _held_trial(transaction: StudyTransaction, assignment: Assignment) -> TrialRecord | None:
@@ -323,16 +294,6 @@ class Study:
             return Decision(Outcome.SUSPENDED, "the trial has been put back and will be gone on with")
         return Decision(Outcome(state))
 
-    def _may_try_again(self, transaction: StudyTransaction, trial: TrialRecord, end: AttemptEnd) -> bool:
-        """`trial`'s newest attempt has just ended."""
-        progress = transaction.attempt_progress(trial)
-        if end is AttemptEnd.RAISED:
-            raised = sum(outcome == end.value for outcome, _ in progress)
-            return bool(raised <= self._space.max_retries)
-        *earlier, (_, epochs_before) = progress
-        just_before = earlier[-1][0] if earlier else None
-        return bool(just_before != end.value or transaction.last_epoch(trial) > epochs_before)
-
 
 _ATTEMPT_OUTCOMES = {
     Outcome.COMPLETE: "finished",
@@ -340,7 +301,3 @@ _ATTEMPT_OUTCOMES = {
     Outcome.FAILED: "failed",
     Outcome.SUSPENDED: "suspended",
 }
-
-
-def _stopped_by(who: str) -> str:
-    return f"the study was stopped by {who}"

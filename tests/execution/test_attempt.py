@@ -1,34 +1,31 @@
 """What runs on a worker, without Ray."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from storage.standing import error_line
 from tests.trainers import Curve
-from tuner.events import EPOCH_SECONDS, Assignment, EpochReport
+from tuner.events import EPOCH_SECONDS, Assignment, AttemptEnd, EpochReport
 from tuner.execution.attempt import AttemptRunner, Broken, Job
-
-
-class Data:
-    """Shared data with a checksum."""
-
-    def __init__(self) -> None:
-        self.array = np.zeros(4)
-
-    def checksum(self) -> float:
-        return float(self.array.sum())
+from tuner.execution.deaths import how_it_died
+from tuner.execution.last_words import LastWords
+from tuner.execution.shared_data import checksum
 
 
 class WritesIntoItsData(Curve):
     """What no trainer may do."""
 
-    def __init__(self, configuration: Any, data: Data, device: str) -> None:
+    def __init__(self, configuration: Any, data: Any, device: str) -> None:
         super().__init__(configuration, data, device)
         self.data = data
 
     def train_epoch(self) -> dict[str, float]:
-        self.data.array += 1
+        self.data["deep"][0] += 1
         return super().train_epoch()
 
 
@@ -54,10 +51,29 @@ def runner(trainer: type, data: Any = None, **configuration: Any) -> AttemptRunn
             f"tests.execution.test_attempt:{trainer.__name__}",
             cpus=1,
             gpus=0,
-            checksum=data and data.checksum(),
+            checksum=checksum(data),
         ),
         data,
     )
+
+
+class RunsOutOfMemory(Curve):
+    """Of the host's (in Python, in torch's allocator) or of the device's, as torch tells it."""
+
+    def train_epoch(self) -> dict[str, float]:
+        import torch
+
+        try:
+            match self.configuration["memory"]:
+                case "python":
+                    np.zeros(1 << 60, np.uint8)
+                case "torch":
+                    torch.zeros(1 << 60, dtype=torch.uint8)
+                case "device":
+                    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        except MemoryError as error:
+            raise RuntimeError("no batch could be made") from error
+        raise AssertionError("all the memory in the world")
 
 
 def broken(answer: EpochReport | Broken) -> str:
@@ -76,7 +92,7 @@ def test_epochs_are_counted_and_timed_by_the_runner() -> None:
 
 
 def test_a_trainer_that_writes_into_the_shared_data_fails_at_its_last_epoch() -> None:
-    run = runner(WritesIntoItsData, Data())
+    run = runner(WritesIntoItsData, {"deep": [np.zeros(4)], "name": "x"})
     assert isinstance(run.run_epoch(), EpochReport)
     assert "the shared data set has been changed while trials ran" in broken(run.run_epoch())
 
@@ -116,3 +132,84 @@ def test_a_trainer_may_report_every_few_epochs_and_the_last() -> None:
     reporting = AttemptRunner(job, None)
     reports = [reporting.run_epoch() for _ in range(3)]
     assert [report.epoch for report in reports if isinstance(report, EpochReport)] == [4, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("memory", "end"),
+    [
+        ("python", AttemptEnd.OUT_OF_MEMORY),
+        ("torch", AttemptEnd.OUT_OF_MEMORY),
+        ("device", AttemptEnd.OUT_OF_DEVICE_MEMORY),
+    ],
+)
+def test_training_that_runs_out_of_memory_is_told_from_other_errors(memory: str, end: AttemptEnd) -> None:
+    answer = runner(RunsOutOfMemory, memory=memory).run_epoch()
+    assert isinstance(answer, Broken)
+    assert answer.end is end, answer.traceback
+
+
+def test_an_error_while_memory_was_no_matter_is_an_ordinary_one() -> None:
+    answer = runner(BreaksAtOnce).run_epoch()
+    assert isinstance(answer, Broken)
+    assert answer.end is AttemptEnd.RAISED
+
+
+def test_a_figure_given_twice_is_refused() -> None:
+    words = broken(runner(Rubbish, returns={1: 0.5, "1": 0.6}).run_epoch())
+    assert "train_epoch() gave '1' twice" in words
+
+
+HANGS = """
+import sys, time
+from pathlib import Path
+from tuner.execution.hanging import HangLimit
+
+limit = HangLimit(float(sys.argv[1]), Path(sys.argv[2]))
+
+def train_epoch():
+    time.sleep(float(sys.argv[3]))
+
+for _ in range(2):
+    limit.begin()
+    train_epoch()
+limit.end()
+time.sleep(float(sys.argv[1]))
+print("the end")
+"""
+
+
+@pytest.mark.parametrize(("epoch_seconds", "hangs"), [(60.0, True), (0.6, False)])
+def test_a_process_whose_epoch_hangs_ends_and_says_where(tmp_path: Path, epoch_seconds: float, hangs: bool) -> None:
+    """Two epochs of 0.6 seconds take longer than the limit of 1, and neither hangs."""
+    file = tmp_path / "hang"
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGS, "1", str(file), str(epoch_seconds)], capture_output=True, text=True, timeout=50
+    )
+    assert (ended.returncode != 0) == hangs, ended.stderr
+    assert ("in train_epoch" in file.read_text()) == hangs
+    assert ("the end" in ended.stdout) != hangs
+
+
+@pytest.mark.parametrize(
+    ("ray_words", "hang", "end", "reason"),
+    [
+        ("End of file. Some common causes …", "", AttemptEnd.WORKER_LOST, "WorkerLost: the worker's process died"),
+        ("The process receives a SIGTERM.", "", AttemptEnd.EVICTED, "Evicted: somebody asked the worker to end"),
+        ("The actor died because its node has died. Node Id: 1", "", AttemptEnd.NODE_LOST, "NodeLost: the worker's machine"),
+        ("1 worker(s) were killed due to the node running low on memory.", "", AttemptEnd.OUT_OF_MEMORY, "OutOfMemory: Ray"),
+        (
+            "the node running low on memory.\nKill: (Actor(a1): job ID=1, pid=1, actual memory used=0.09GB, …)\n"
+            "Kill: (Actor(b2): job ID=1, pid=2, actual memory used=3.90GB, …)\nended: Actor(a1)",
+            "",
+            AttemptEnd.EVICTED,
+            "Evicted: Ray ended the worker to free memory that another one had taken",
+        ),
+        ("Worker exits with an exit code 1.", "Timeout!\nThread 1", AttemptEnd.TIMED_OUT, "no new epoch for 5 s (trial_timeout)"),
+    ],
+)  # fmt: skip
+def test_how_a_worker_died_is_read_from_what_ray_says_and_what_it_left(
+    ray_words: str, hang: str, end: AttemptEnd, reason: str
+) -> None:
+    found, words = how_it_died(ray_words, LastWords("", hang), 5.0)
+    assert found is end
+    assert reason in error_line(words)

@@ -1,5 +1,6 @@
 """The real thing: Ray Tune runs the study, from the command line, in a folder of its own."""
 
+import re
 import signal
 import time
 from typing import Any
@@ -71,36 +72,40 @@ def test_every_worker_maps_the_same_read_only_copy_of_the_data(folder: Folder) -
 
 
 def test_every_trouble_of_a_trainer_has_its_outcome_and_leaves_the_others_alone(folder: Folder) -> None:
-    troubles = ["none", "raise", "nan", "no_metric", "die"]
+    expected = {  # trouble -> state, reason, outcomes of its attempts, epochs it begins
+        "none": ("complete", "", ["finished"], [1, 2, 3]),
+        "raise": ("failed", "ValueError: a bug in the training code", ["failed"], [1, 2]),
+        "nan": ("pruned", "loss is nan after epoch 2", ["stopped"], [1, 2]),
+        "no_metric": ("failed", "the trainer gave no 'score' for epoch 1; it gave loss, seconds", ["failed"], [1]),
+        "die": ("complete", "", ["worker_lost", "finished"], [1, 2, 2, 3]),
+        "memory": ("pruned", "ran out of memory twice, the second time", ["out_of_memory"] * 2, [1, 2, 2]),
+        "hang": ("failed", "Timeout: no new epoch for 3 s (trial_timeout)", ["timed_out"], [1, 2]),
+    }
     space = folder.write(
         "space.yaml", trainer="trainers:Trouble", settings={"epochs": 3, "marker": "died.marker", "sleep": 0.05},
-        space={"x": {"low": 0.0, "high": 1.0}, "trouble": troubles}, early_stopping={"name": "none"}, budget={"trials": 14},
+        space={"x": 0.3, "trouble": [*expected]}, early_stopping={"name": "none"}, sampler={"name": "grid", "seed": 0},
+        trial_timeout=3,
     )  # fmt: skip
     ended = folder.run("launch", space)
     assert ended.returncode == 0, ended.stderr
-    trials = StudyReader(url(folder)).study("s").trials
-    expected = {"none": "complete", "raise": "failed", "nan": "pruned", "no_metric": "failed", "die": "complete"}
-    assert {t.parameters["trouble"] for t in trials} == set(troubles)
-    for trial in trials:
-        trouble = trial.parameters["trouble"]
-        assert trial.state == expected[trouble], trial
-        assert trouble != "raise" or trial.reason == "ValueError: a bug in the training code"
-        assert trouble != "nan" or trial.reason == "loss is nan after epoch 2"
-        assert trouble != "no_metric" or "the trainer gave no 'score' for epoch 1; it gave loss" in trial.reason
-    assert next(t.attempts for t in trials if t.parameters["trouble"] == "die") == 2
-    assert column(folder, sa.select(ATTEMPT.c.outcome)).count("worker_lost") == 1
     assert "lost its worker; it will be tried again" in ended.stdout
-    assert "in train_epoch" in "".join(
-        column(folder, sa.select(ATTEMPT.c.traceback).where(ATTEMPT.c.outcome == "failed"))
-    )
-    for trial in trials:  # each has what it printed itself, and nothing of the trial its worker had before
-        printed = folder.run("logs", "s", str(trial.number)).stdout.splitlines()
-        told = [line.strip() for line in printed if "trouble " in line and line.startswith("  epoch")]
-        trouble, reached = trial.parameters["trouble"], {"none": 3, "die": 3, "no_metric": 1}
-        last = reached.get(trouble, 2)
-        twice = ["epoch 1, trouble die"] if trouble == "die" and trial.attempts == 2 else []
-        assert told == twice + [f"epoch {n}, trouble {trouble}" for n in range(1, last + 1)]
+    assert "hung; the trial failed: Timeout: no new epoch for 3 s" in ended.stdout
+    assert "ran out of memory; such a configuration cannot be trained here: numpy" in ended.stdout
+    trials = {trial.parameters["trouble"]: trial for trial in StudyReader(url(folder)).study("s").trials}
+    assert set(trials) == set(expected)
+    for trouble, (state, reason, outcomes, epochs) in expected.items():
+        trial = trials[trouble]
+        assert trial.state == state, trial
+        assert trial.reason.startswith(reason) and bool(trial.reason) == bool(reason), trial
+        printed = folder.run("logs", "s", str(trial.number)).stdout
+        assert re.findall(r"^attempt \d+: (\w+)", printed, re.MULTILINE) == outcomes
+        # each has what it printed itself, also what it had not reported when it died, and nothing of another trial
+        assert re.findall(r"^  epoch (\d+), trouble (\w+)$", printed, re.MULTILINE) == [
+            (str(n), trouble) for n in epochs
+        ]
         assert "  from below Python" in printed
+        assert ("in train_epoch" in printed) == (trouble in ("raise", "memory", "hang"))
+        assert ("in wait_for_ever" in printed) == (trouble == "hang")
 
 
 @pytest.mark.parametrize(

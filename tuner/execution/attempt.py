@@ -11,9 +11,18 @@ from typing import Any
 
 from storage.store import Place
 from tuner.errors import TrainingError
-from tuner.events import EPOCH_SECONDS, Assignment, EpochReport
+from tuner.events import EPOCH_SECONDS, Assignment, AttemptEnd, EpochReport
+from tuner.execution.hanging import NoTimeLimit, TimeLimit
 from tuner.execution.saving import Keeper, Saving
+from tuner.execution.shared_data import checksum
+from tuner.training.memory import exhausted_memory
 from tuner.training.trainer import Trainer, checked_numbers, choose_device, find_trainer, train_one_epoch
+
+_ENDS = {
+    None: AttemptEnd.RAISED,
+    "host": AttemptEnd.OUT_OF_MEMORY,
+    "device": AttemptEnd.OUT_OF_DEVICE_MEMORY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,7 @@ class Job:
     gpus: float
     checkpoint_every: int = 1
     checksum: int | None = None  # of the shared data, as the driver loaded them
+    timeout_seconds: float | None = None  # for an epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,7 @@ class Broken:
 
     traceback: str
     output: str = ""
+    end: AttemptEnd = AttemptEnd.RAISED
 
 
 class AttemptRunner:
@@ -44,11 +55,18 @@ class AttemptRunner:
         data: what the trainer is given.
         take_output: gives what was printed since it was last asked.
         keeper: keeps the trainer's states; None where the attempt begins from scratch and keeps nothing.
+        time_limit: ends this process when an epoch takes too long.
     """
 
     def __init__(
-        self, job: Job, data: Any, take_output: Callable[[], str] = lambda: "", keeper: Keeper | None = None
+        self,
+        job: Job,
+        data: Any,
+        take_output: Callable[[], str] = lambda: "",
+        keeper: Keeper | None = None,
+        time_limit: TimeLimit | None = None,
     ) -> None:
+        self._time_limit = time_limit or NoTimeLimit()
         self._saving = Saving(keeper, job.checkpoint_every)
         self._take_output = take_output
         self._job = job
@@ -59,10 +77,14 @@ class AttemptRunner:
 
     def run_epoch(self) -> EpochReport | Broken:
         """Train until the next epoch that has figures and say what came of it."""
+        self._time_limit.begin()
         try:
             return self._report()
-        except Exception:
-            return Broken(traceback.format_exc(), self._take_output())
+        except Exception as error:
+            self._trainer = None  # with all the memory it holds: this process goes on with another trial
+            return Broken(traceback.format_exc(), self._take_output(), _ENDS[exhausted_memory(error)])
+        finally:
+            self._time_limit.end()
 
     def _report(self) -> EpochReport:
         begin = time.perf_counter()
@@ -81,6 +103,7 @@ class AttemptRunner:
     def _train(self, trainer: Trainer) -> dict[str, float]:
         while True:
             self._epoch += 1
+            self._time_limit.begin()
             metrics = train_one_epoch(trainer, self._epoch, self._job.assignment.epochs)
             if metrics is not None:
                 return metrics
@@ -107,7 +130,7 @@ class AttemptRunner:
 
     def _refuse_changed_data(self) -> None:
         """All trials of a node map the same memory: one that writes into it would spoil the others unseen."""
-        if self._job.checksum is not None and self._data.checksum() != self._job.checksum:
+        if self._job.checksum is not None and checksum(self._data) != self._job.checksum:
             raise TrainingError(
                 "the shared data set has been changed while trials ran: a trainer wrote into its arrays; copy what you change"
             )

@@ -2,18 +2,30 @@
 
 import os
 import sys
-import tempfile
+from pathlib import Path
 
-LARGEST_BYTES = 64 * 1024
+from tuner.execution.last_words import LARGEST_BYTES
 
 
 class OutputCapture:
-    """Turns the standard output and error of this process, for good, to a file that nobody else sees."""
+    """Turns the standard output and error of this process, for good, to a file that belongs to one attempt after another:
+    should the process die, what it had not yet handed over is found there.
 
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()
+    Args:
+        file: of the first attempt; its folder is there.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._path = file
+        self._file = open(file, "w+b")
         for stream in (1, 2):
             os.dup2(self._file.fileno(), stream)
+
+    def belongs_to(self, file: Path) -> None:
+        """From now on the output is another attempt's; what is left of the one before is dropped."""
+        self.take()
+        os.replace(self._path, file)
+        self._path = file
 
     def take(self) -> str:
         """What was printed since the last call; of more than 64 KB the end."""

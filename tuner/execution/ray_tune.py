@@ -38,11 +38,16 @@ from ray.tune.search import Searcher
 
 from tuner.checkpoint_files import CheckpointFiles
 from tuner.errors import InputError, TunerError
-from tuner.events import Assignment, AttemptEnd, Decider, EpochReport, Idle
+from tuner.events import Assignment, Decider, EpochReport, Idle
 from tuner.execution.attempt import AttemptRunner, Broken, Job
+from tuner.execution.deaths import how_it_died
+from tuner.execution.hanging import HangLimit
 from tuner.execution.keeper import start_keeper
+from tuner.execution.last_words import AttemptFiles, read_last_words
 from tuner.execution.output import OutputCapture
+from tuner.execution.ray_repairs import survive_out_of_memory
 from tuner.execution.saving import Keeper
+from tuner.execution.shared_data import checksum
 from tuner.search_space import Resources
 from tuner.training.own_module import OwnModule
 from tuner.training.trainer import own_module
@@ -62,6 +67,7 @@ class RayTuneExecutor:
         concurrency: how many attempts at once, or auto: as many as fit.
         files: where checkpoints go; None to keep none.
         checkpoint_every: save after epochs that are multiples of it, and after the last.
+        timeout_seconds: how long an epoch may take; None for any time.
     After `start`, `cpus` and `gpus` are an attempt's share and `concurrency` is how many fit.
     """
 
@@ -73,8 +79,10 @@ class RayTuneExecutor:
         concurrency: int | str,
         files: CheckpointFiles | None = None,
         checkpoint_every: int = 1,
+        timeout_seconds: float | None = None,
     ) -> None:
         self._files = files
+        self._timeout_seconds = timeout_seconds
         self._checkpoint_every = checkpoint_every
         self._trainer = trainer
         self._data = data
@@ -119,12 +127,18 @@ class RayTuneExecutor:
 
         Raises: TunerError: Ray itself broke. Whatever the study's events raise goes through.
         """
-        checksum = self._data.checksum() if hasattr(self._data, "checksum") else None
-        attempts = _Attempts(
-            study, lambda a: Job(a, self._trainer, self.cpus, self.gpus, self._checkpoint_every, checksum)
-        )
+        survive_out_of_memory()
+        data = ray.put(self._data)
+        seen = checksum(ray.get(data))
+
+        def make_job(assignment: Assignment) -> Job:
+            return Job(
+                assignment, self._trainer, self.cpus, self.gpus, self._checkpoint_every, seen, self._timeout_seconds
+            )
+
+        attempts = _Attempts(study, make_job, str(self._folder), self._timeout_seconds)
         keeper = None if self._files is None else start_keeper(self._files.base)
-        parcel = _Parcel(own_module(self._trainer), str(self._folder), ray.put(self._data), keeper)
+        parcel = _Parcel(own_module(self._trainer), str(self._folder), data, keeper)
         trainable = tune.with_resources(
             tune.with_parameters(_Worker, parcel=parcel), {"cpu": self.cpus, "gpu": self.gpus}
         )
@@ -148,6 +162,8 @@ class RayTuneExecutor:
         try:
             tuner.fit()
         except tune.TuneError as error:
+            if attempts.finished:
+                return  # what still runs is abandoned
             if attempts.broke is not None:  # Tune keeps only its text
                 raise attempts.broke from None
             raise TunerError(
@@ -165,9 +181,13 @@ class RayTuneExecutor:
 class _Attempts:
     """The study's attempts by Tune's trial ids; shared by the two hooks."""
 
-    def __init__(self, study: Decider, make_job: Callable[[Assignment], Job]) -> None:
+    def __init__(
+        self, study: Decider, make_job: Callable[[Assignment], Job], folder: str, timeout_seconds: float | None
+    ) -> None:
         self._study = study
         self._job = make_job
+        self._folder = folder
+        self._timeout_seconds = timeout_seconds
         self._running: dict[str, Assignment] = {}
         self._ask_at = 0.0
         self.finished = False
@@ -185,7 +205,9 @@ class _Attempts:
         answer = self._ask(self._study.next_trial)
         if isinstance(answer, Idle):
             self._ask_at = time.monotonic() + _ASK_AGAIN_SECONDS
-            self.finished = answer is Idle.FINISHED
+            self.finished = answer is not Idle.WAIT
+            if answer is Idle.SPENT:
+                raise tune.TuneError("the study's hours are spent")  # the one way to end what still runs
             return None
         self._running[tune_id] = answer
         return self._job(answer)
@@ -194,7 +216,7 @@ class _Attempts:
         """Hand the study what a worker said; whether the attempt ends."""
         assignment = self._running[tune_id]
         if isinstance(answer, Broken):
-            self._ask(lambda: self._study.on_end(assignment, AttemptEnd.RAISED, answer.traceback, answer.output))
+            self._ask(lambda: self._study.on_end(assignment, answer.end, answer.traceback, answer.output))
             return self._forget(tune_id)
         return self._ask(lambda: self._study.on_epoch(assignment, answer)).stops and self._forget(tune_id)
 
@@ -202,7 +224,9 @@ class _Attempts:
         """Tune says that the attempt's worker is gone."""
         assignment = self._running.get(tune_id)
         if assignment is not None:
-            self._ask(lambda: self._study.on_end(assignment, AttemptEnd.WORKER_LOST, words))
+            left = read_last_words(self._folder, assignment)
+            end, told = how_it_died(words, left, self._timeout_seconds)
+            self._ask(lambda: self._study.on_end(assignment, end, told, left.output))
             self._forget(tune_id)
 
     def _ask(self, event: Callable[[], Answer]) -> Answer:
@@ -271,7 +295,8 @@ class _Worker(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any], parcel: _Parcel | None = None) -> None:
         assert parcel is not None  # Tune wants a default
-        self._output = OutputCapture()
+        self._folder = parcel.folder if os.path.isdir(parcel.folder) else tempfile.mkdtemp(prefix="tuner-worker-")
+        self._output = OutputCapture(Path(self._folder, f"worker-{os.getpid()}.output"))
         if parcel.own_module is not None:
             parcel.own_module.install(within=parcel.folder)
         self._data = ray.get(parcel.data)
@@ -279,8 +304,11 @@ class _Worker(tune.Trainable):  # type: ignore[misc]
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._output.take()  # of the attempt before
-        self._runner = AttemptRunner(new_config["job"], self._data, self._output.take, self._keeper)
+        job: Job = new_config["job"]
+        files = AttemptFiles.of(self._folder, job.assignment)
+        self._output.belongs_to(files.output)
+        limit = None if job.timeout_seconds is None else HangLimit(job.timeout_seconds, files.hang)
+        self._runner = AttemptRunner(job, self._data, self._output.take, self._keeper, limit)
         return True
 
     def step(self) -> dict[str, Any]:

@@ -55,6 +55,8 @@ class SimulatedExecutor:
         while True:
             while len(events) < self.concurrency:
                 assignment = study.next_trial()
+                if assignment is Idle.SPENT:
+                    return
                 if isinstance(assignment, Idle):
                     break
                 self._schedule(events, assignment, epoch=1)

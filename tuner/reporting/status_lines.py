@@ -6,8 +6,18 @@ from typing import Any
 from rich.text import Text
 
 from storage.standing import EndedAttempt, Standing
+from tuner.events import AttemptEnd
 from tuner.reporting.summary import hours_left, value_words
 
+WHAT_ENDED = {
+    AttemptEnd.RAISED.value: "broke",
+    AttemptEnd.TIMED_OUT.value: "hung",
+    AttemptEnd.OUT_OF_MEMORY.value: "ran out of memory",
+    AttemptEnd.OUT_OF_DEVICE_MEMORY.value: "ran out of its device's memory",
+    AttemptEnd.WORKER_LOST.value: "lost its worker",
+    AttemptEnd.NODE_LOST.value: "lost its machine",
+    AttemptEnd.EVICTED.value: "was evicted",
+}
 _MOST_RUNGS = 8
 _ENDED_LAUNCH = {
     "finished": "finished, the budget is spent",
@@ -119,14 +129,10 @@ def ended_line(ended: EndedAttempt, metric: str) -> str:
     trial = f"trial {ended.trial:3d}"
     if ended.outcome == "finished" and ended.best is not None:
         return f"{trial} complete: {metric} {ended.best[0]:.4f} at epoch {ended.best[1]}"
-    words = {
-        "stopped": "pruned",
-        "failed": "failed",
-        "worker_lost": "lost its worker and will be tried again",
-        "suspended": "suspended",
-    }[ended.outcome]
-    reason = ended.reason or "the study's hours are spent; raise the budget and launch again to go on"
-    return f"{trial} {words} after epoch {ended.epoch}: {reason}"
+    if ended.outcome == "suspended":
+        return f"{trial} suspended after epoch {ended.epoch}: {ended.reason or 'raise the budget and launch again to go on'}"
+    words = f"{WHAT_ENDED[ended.outcome]}, will be tried again" if ended.state == "interrupted" else ended.state
+    return f"{trial} {words} after epoch {ended.epoch}: {ended.reason}"
 
 
 def duration(hours: float) -> str:

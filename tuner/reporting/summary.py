@@ -24,10 +24,11 @@ class Ranked:
 
 
 def rank(study: StudyView) -> list[Ranked]:
-    """Trials with a finite value, best first; equal ones by number. A stopped or running trial counts with its best epoch."""
+    """Trials with a finite value, best first; equal ones by number. A stopped or running trial counts with its best epoch,
+    one that has the result of another not at all."""
     sign = -1 if study.space["metric"]["goal"] == "maximize" else 1
     ranked = []
-    for trial in study.trials:
+    for trial in (trial for trial in study.trials if trial.repeat_of is None):
         finite = [(sign * value, epoch) for epoch, value in trial.values.items() if math.isfinite(value)]
         if finite:
             signed, epoch = min(finite)

@@ -9,10 +9,13 @@ def num_gpus() -> int:
 
 
 def prepare_process(cpus: float) -> None:
-    """Threads follow the CPUs a trial is given: two threads on one busy core run at a tenth of one thread's speed.
+    """Threads follow the CPUs a trial is given: two threads on one busy core run at a tenth of one thread's speed. What a
+    trial before this one held of a GPU is given back, to those that share it.
 
     Denormal numbers count as zero: a network whose gradients vanish would otherwise train many times slower than a
     healthy one, for numbers that change nothing.
     """
     torch.set_num_threads(max(1, int(cpus)))
     torch.set_flush_denormal(True)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.empty_cache()

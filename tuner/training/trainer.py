@@ -92,12 +92,17 @@ def train_one_epoch(trainer: Trainer, epoch: int, last: int) -> dict[str, float]
 def checked_numbers(what: str, metrics: Any) -> dict[str, float]:
     """What a trainer returned, as names and floats.
 
-    Raises: TrainingError: it is something else.
+    Raises: TrainingError: it is something else, or has one name twice.
     """
     try:
-        return {str(name): float(value) for name, value in metrics.items()}
+        checked = {str(name): float(value) for name, value in metrics.items()}
     except (AttributeError, TypeError, ValueError) as error:
         raise TrainingError(f"{what} must return a mapping of names to numbers, not {metrics!r}: {error}") from error
+    if len(checked) < len(metrics):
+        names = [str(name) for name in metrics]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise TrainingError(f"{what} gave {twice!r} twice, under keys of different types; give it once, as text")
+    return checked
 
 
 def check_trainer(name: str) -> None:
