@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
 
 from storage.errors import DatabaseAwayError, DatabaseUnreachableError, StorageError
+from storage.network_disks import network_mount
 from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of each study it makes and each independent sample
@@ -178,11 +179,19 @@ def open_for_launch(url: str) -> optuna.storages.RDBStorage:
 
 
 def check_can_launch(url: str) -> None:
-    """Say before anything is started whether the database can be reached; makes nothing.
+    """Say before anything is started whether the database can be reached and may be written to; makes nothing.
 
     Raises: DatabaseUnreachableError.
     """
-    _check_reachable(parse_url(url))
+    parsed = parse_url(url)
+    _check_reachable(parsed)
+    network = network_mount(Path(str(parsed.database))) if parsed.get_backend_name() == "sqlite" else None
+    if network is not None:
+        raise DatabaseUnreachableError(
+            f"storage: {parsed.database} lies on a network file system ({network[0]} at {network[1]}), where SQLite's locks do "
+            "not hold and a database gets damaged; name a file on a disk of this machine, or use PostgreSQL: "
+            "--storage postgresql+psycopg://USER@HOST/DATABASE"
+        )
 
 
 def upgrade(engine: Engine) -> None:

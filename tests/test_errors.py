@@ -66,6 +66,10 @@ ELSEWHERE = {
         "it writes our empty tables first",
         "test_a_study_of_another_program_is_not_mixed_with_ours",
     ),
+    "tuner/study.py:Study._all_seem_to_fail": (
+        "many trials have to fail first",
+        "test_a_study_in_which_every_trial_fails_in_the_same_way_ends_early_and_says_so",
+    ),
     "storage/store.py:StudyStore._load": (
         "somebody deletes the study while it runs",
         "test_an_error_of_the_study_comes_through_ray_as_it_is",

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from storage.engine import open_existing, open_for_launch
 from storage.reading import StudyReader
-from storage.store import ATTEMPT, StudyStore
+from storage.store import ATTEMPT, LAUNCH, StudyStore
 from tests.scenes import begin, play, report
 from tests.studies import make_space, optuna_trials, rows, simulate
 from tests.trainers import curve
@@ -130,6 +130,26 @@ def test_when_the_hours_are_spent_running_trials_are_kept_for_later(sqlite_url: 
     again = make_space(budget={"trials": 4}, early_stopping={"name": "none"})
     simulate(again, sqlite_url)
     assert [t.state for t in StudyReader(sqlite_url).study("s").trials] == ["complete"] * 4
+
+
+def test_when_the_hours_are_spent_nothing_begins_and_what_runs_is_given_up(sqlite_url: str) -> None:
+    """The hour of the first launch has passed while its trial is in mid-epoch: it goes on in another one."""
+    told: list[str] = []
+    space = make_space(budget={"hours": 1.0}, early_stopping={"name": "none"})
+
+    def scene(study: Decider) -> None:
+        assert study.on_epoch(begin(study), report(1, score=0.5)).outcome is Outcome.GO_ON
+        engine = open_existing(sqlite_url).engine
+        with engine.begin() as connection:
+            connection.execute(sa.update(LAUNCH).values(started_at=LAUNCH.c.started_at - 3600))
+        engine.dispose()
+        assert study.next_trial() is Idle.SPENT
+
+    play(space, sqlite_url, scene, say=told.append)
+    assert "the study's hours are spent; raise the budget and launch again to go on" in told
+    (trial,) = StudyReader(sqlite_url).study("s").trials
+    assert (trial.state, dict(trial.values)) == ("interrupted", {1: 0.5})
+    assert [a.outcome for a in attempts(sqlite_url)] == ["suspended"]
 
 
 def test_a_late_result_of_an_attempt_that_no_longer_holds_the_trial_is_refused(sqlite_url: str) -> None:

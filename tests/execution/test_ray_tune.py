@@ -176,6 +176,20 @@ def test_two_launches_through_ray_share_a_study_and_the_living_one_inherits_from
     assert sorted(t.attempts for t in study.trials) == [1, 1, 1, 2]
 
 
+def test_hours_that_are_spent_end_a_launch_in_mid_epoch_and_another_launch_begins_nothing(folder: Folder) -> None:
+    slow = {"settings": {"epochs": 2, "sleep": 600}, "early_stopping": {"name": "none"}, "concurrency": 1}
+    seconds = 10
+    space = folder.write("space.yaml", budget={"hours": seconds / 3600}, **slow)
+    ended = folder.run("launch", space)
+    assert ended.returncode == 1, ended.stderr  # nothing is finished
+    assert "the study's hours are spent; raise the budget and launch again to go on" in ended.stdout
+    (hours,) = column(folder, sa.select((LAUNCH.c.ended_at - LAUNCH.c.started_at) / 3600))
+    assert seconds <= hours * 3600 < seconds + 10
+    assert column(folder, sa.select(ATTEMPT.c.outcome)) == ["suspended"]
+    again = folder.run("launch", space)
+    assert "the study's hours are spent" in again.stdout and "begins" not in again.stdout
+
+
 def test_an_error_of_the_study_comes_through_ray_as_it_is(folder: Folder) -> None:
     """Here: somebody deletes the study in a dashboard while it runs."""
     running = folder.start("launch", folder.write("space.yaml", budget={"trials": 50}, **SLOW))

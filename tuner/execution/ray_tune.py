@@ -161,9 +161,9 @@ class RayTuneExecutor:
         )
         try:
             tuner.fit()
+        except _HoursAreSpent:
+            return
         except tune.TuneError as error:
-            if attempts.finished:
-                return  # what still runs is abandoned
             if attempts.broke is not None:  # Tune keeps only its text
                 raise attempts.broke from None
             raise TunerError(
@@ -176,6 +176,10 @@ class RayTuneExecutor:
         """End Ray and remove what it wrote."""
         ray.shutdown()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _HoursAreSpent(BaseException):
+    """Ends Tune's run with all that it runs; on a plain exception Tune would wait ten seconds for running epochs first."""
 
 
 class _Attempts:
@@ -207,7 +211,7 @@ class _Attempts:
             self._ask_at = time.monotonic() + _ASK_AGAIN_SECONDS
             self.finished = answer is not Idle.WAIT
             if answer is Idle.SPENT:
-                raise tune.TuneError("the study's hours are spent")  # the one way to end what still runs
+                raise _HoursAreSpent
             return None
         self._running[tune_id] = answer
         return self._job(answer)
