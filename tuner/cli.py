@@ -36,6 +36,7 @@ StorageUrl = Annotated[
     str | None, typer.Option("--storage", metavar="URL", help="Database; else TUNER_STORAGE, else sqlite:///tuner.db.")
 ]
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name.")]
+TrialNumber = Annotated[int, typer.Argument(metavar="TRIAL", help="A trial's number.")]
 Trials = Annotated[str | None, typer.Option(metavar="N", help="Short for --set budget.trials=N.")]
 Concurrency = Annotated[str | None, typer.Option(metavar="N", help="Short for --set concurrency=N.")]
 Plain = Annotated[bool, typer.Option("--plain", help="A line for each event, as without a terminal.")]
@@ -177,7 +178,7 @@ def best(
 @app.command()
 def logs(
     study: StudyName,
-    trial: Annotated[int, typer.Argument(help="A trial's number.")],
+    trial: TrialNumber,
     storage: StorageUrl = None,
 ) -> None:
     """Print what became of a trial and why: decisions with their cut-offs, attempts, their output and tracebacks."""
@@ -185,12 +186,7 @@ def logs(
     from storage.trial_log import read_trial_log
     from tuner.reporting.trial_log import log_lines
 
-    log = read_trial_log(reader, study, trial)
-    if log is None:
-        numbers = [t.number for t in reader.study(study).trials]
-        has = f"it has {numbers[0]} to {numbers[-1]}" if numbers else "it has none yet"
-        raise InputError(f"trial {trial} is not in study {study!r}; {has}")
-    for line in log_lines(log):
+    for line in log_lines(read_trial_log(reader, study, trial)):
         print(line)
 
 
