@@ -113,4 +113,12 @@ class AttemptRunner:
             )
 
     def _place(self) -> Place:
-        return Place(socket.gethostname(), os.getpid(), choose_device(self._job.gpus))
+        return Place(socket.gethostname(), os.getpid(), self._device())
+
+    def _device(self) -> str:
+        device = choose_device(self._job.gpus)
+        if "torch" not in sys.modules:
+            return device
+        from tuner.training.device import device_name
+
+        return device_name(device)

@@ -8,6 +8,11 @@ def num_gpus() -> int:
     return torch.cuda.device_count()
 
 
+def device_name(device: str) -> str:
+    """`cpu`, or the name of the GPU that this process computes on."""
+    return "cpu" if device == "cpu" else torch.cuda.get_device_name()
+
+
 def prepare_process(cpus: float) -> None:
     """Threads follow the CPUs a trial is given: two threads on one busy core run at a tenth of one thread's speed.
 
