@@ -1,7 +1,5 @@
 """One launch of a study, from a checked file to the last event: checks, the launch's row, the executor, the end."""
 
-import importlib.metadata
-import platform
 import signal
 import sys
 import threading
@@ -28,9 +26,9 @@ from tuner.rungs import rung_lines
 from tuner.search_space import SearchSpace
 from tuner.study import Study
 from tuner.training.trainer import load_data
+from tuner.versions import versions_of
 from tuner.yaml_source import locate
 
-_PACKAGES = ("tuner", "ray", "optuna", "torch", "torchvision", "sqlalchemy", "numpy")
 Say = Callable[[str], None]
 
 
@@ -208,9 +206,8 @@ def _begin(store: StudyStore, space: SearchSpace, fingerprint: str | None, say: 
             version = 1 if newest is None else newest.version + 1
             launches.add_space(connection, study_id, version, space.as_json(), fingerprint)
         argv = [mask_passwords(argument) for argument in sys.argv]
-        return launches.begin_launch(
-            connection, study_id, launches.ProcessIdentity.of_this_process(), _versions(), argv
-        )
+        me, versions = launches.ProcessIdentity.of_this_process(), versions_of(space.trainer)
+        return launches.begin_launch(connection, study_id, me, versions, argv)
 
 
 def _end(store: StudyStore, launch_id: int, outcome: str) -> None:
@@ -238,13 +235,3 @@ def _heartbeat(store: StudyStore, launch_id: int) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
