@@ -9,6 +9,7 @@ import optuna
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from storage.checkpoints import Checkpoint, checkpoints_of_trial
 from storage.engine import away_in_words, open_existing, optuna_joins
 from storage.errors import StudyNotFoundError, TrialNotFoundError
 from storage.standing import (
@@ -101,6 +102,11 @@ class StudyReader:
                 standing.hours,
                 standing.epochs_per_hour,
             )
+
+    def checkpoints(self, study: str, number: int) -> tuple[Checkpoint, ...]:
+        """The kept checkpoints of a trial, newest first."""
+        with self.reading() as connection:
+            return checkpoints_of_trial(connection, id_of_trial(study, number))
 
     def standing(self, name: str) -> Standing:
         """How one study stands, without reading its trials one by one.

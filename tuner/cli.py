@@ -143,7 +143,10 @@ def best(
     ] = False,
     weights: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Train the winner again and write its weights as a PyTorch file."),
+        typer.Option(
+            metavar="FILE",
+            help="Write the winner's weights as a PyTorch file: its best checkpoint's; trained again where none is kept.",
+        ),
     ] = None,
     overrides: Annotated[
         list[str],
@@ -158,14 +161,17 @@ def best(
         raise InputError(f"{' and '.join(asked)} exclude each other; give one of them")
     if overrides and not (as_yaml or weights):
         raise InputError("--set goes with --yaml or --weights; a table or --json shows what is recorded")
-    view = _reader(storage).study(study)
-    if as_yaml or weights:
-        from tuner.winner import winner_yaml, write_winner
+    reader = _reader(storage)
+    if weights:
+        from tuner.winner import write_winner
 
-        if weights:
-            write_winner(view, weights, overrides, say=_say)
-        else:
-            print(winner_yaml(view, overrides), end="")
+        write_winner(reader, study, weights, overrides, say=_say)
+        return
+    view = reader.study(study)
+    if as_yaml:
+        from tuner.winner import winner_yaml
+
+        print(winner_yaml(view, overrides), end="")
         return
     from tuner.reporting.summary import best_table, best_values, rank
 

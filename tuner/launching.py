@@ -16,7 +16,6 @@ from storage.store import StudyStore, create_study
 from storage.takeover import take_over_dead_launches
 from tuner.checkpoint_files import CheckpointFiles, delete_files
 from tuner.checkpoint_place import checkpoint_files, sweep
-from tuner.errors import SettingError
 from tuner.events import Decider
 from tuner.interrupts import Interrupted, Interrupts, Uninterrupted, catch_signals
 from tuner.patience import PATIENCE_SECONDS, Patient
@@ -25,9 +24,8 @@ from tuner.progress import ProgressLines
 from tuner.rungs import rung_lines
 from tuner.search_space import SearchSpace
 from tuner.study import Study
-from tuner.training.trainer import load_data
+from tuner.trainer_check import load_shared_data
 from tuner.versions import versions_of
-from tuner.yaml_source import locate
 
 Say = Callable[[str], None]
 
@@ -94,7 +92,7 @@ def launch(
     with catch_signals(display.leave if display is not None else lambda: None) as interrupts:
         check_launch(space, storage)
         files = checkpoint_files(space, storage)
-        data = _load_data(space)
+        data = load_shared_data(space, space.settings)
         fingerprint = str(data.checksum()) if hasattr(data, "checksum") else None
         refuse_changed_space(space, storage, fingerprint)
         executor: Executor | None = None
@@ -143,13 +141,6 @@ def _ray_tune(space: SearchSpace, data: Any, files: CheckpointFiles | None) -> E
     return RayTuneExecutor(
         space.trainer, data, space.resources, space.concurrency, files, 1 if every == "never" else every
     )
-
-
-def _load_data(space: SearchSpace) -> Any:
-    try:
-        return load_data(space.trainer, space.settings)
-    except SettingError as error:
-        raise locate(space.source, error, ("settings",)) from error
 
 
 def _best_so_far(space: SearchSpace, storage: str) -> tuple[float, int] | None:
