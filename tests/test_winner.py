@@ -13,16 +13,11 @@ import yaml
 from storage.reading import StudyReader
 from tests import trainers
 from tests.cli import Folder
-from tests.studies import BASE, make_space, simulate
+from tests.studies import BASE, make_space, simulate, train
 from tests.trainers import Curve, curve
-from tuner.checkpoint_files import CheckpointFiles
-from tuner.checkpoint_place import checkpoint_files
 from tuner.errors import InputError
-from tuner.events import Assignment, Decider
-from tuner.execution.attempt import AttemptRunner, Broken, Job
 from tuner.execution.simulated import SimulatedExecutor
 from tuner.launching import launch
-from tuner.search_space import SearchSpace
 from tuner.training.augmentation import normalize
 from tuner.training.data import load_data
 from tuner.training.weights import save_weights
@@ -38,25 +33,6 @@ DIGITS: dict[str, Any] = {
     "early_stopping": {"name": "none"},
     "budget": {"trials": 2},
 }  # fmt: skip
-
-
-class InProcess(SimulatedExecutor):
-    """Real trainers, one after another, without Ray."""
-
-    def __init__(self, space: SearchSpace, data: Any, keeper: CheckpointFiles | None) -> None:
-        super().__init__(curve)
-        self._space, self._data, self._keeper = space, data, keeper
-
-    def run(self, study: Decider) -> None:
-        every = self._space.checkpoint.every
-        while isinstance(assignment := study.next_trial(), Assignment):
-            job = Job(assignment, self._space.trainer, 1, 0, checkpoint_every=1 if every == "never" else every)
-            runner = AttemptRunner(job, self._data, keeper=self._keeper)
-            while True:
-                report = runner.run_epoch()
-                assert not isinstance(report, Broken), report.traceback
-                if study.on_epoch(assignment, report).stops:
-                    break
 
 
 class BestInTheFirst(Curve):
@@ -77,14 +53,6 @@ def finished(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
     monkeypatch.setitem(sys.modules, "trainers", trainers)  # what lies there, for this process
     simulate(make_space(trainer="trainers:Curve"), f"sqlite:///{folder.path}/tuner.db")
     return folder
-
-
-def study_with_checkpoints(url: str, **changes: Any) -> StudyReader:
-    """A study whose trials were trained, and kept as its file says."""
-    space = make_space(**changes)
-    files = checkpoint_files(space, url)
-    launch(space, url, say=lambda line: None, make_executor=lambda space, data: InProcess(space, data, files))
-    return StudyReader(url)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +110,7 @@ def test_parameters_that_are_not_in_force_in_the_winner_are_left_out_and_fixed_o
 def test_the_winners_weights_load_into_the_network_and_give_the_recorded_accuracy(
     keep: int, sqlite_url: str, tmp_path: Path
 ) -> None:
-    reader = study_with_checkpoints(sqlite_url, **DIGITS, checkpoint={"keep": keep})
+    reader = train(sqlite_url, **DIGITS, checkpoint={"keep": keep})
     lines: list[str] = []
     write_winner(reader, "s", tmp_path / "best.pt", [], lines.append)
     best = max(max(trial.values.values()) for trial in reader.study("s").trials)
@@ -182,7 +150,7 @@ def damage(file: Path) -> None:
 def test_a_winner_without_a_good_checkpoint_of_its_best_epoch_is_trained_again_and_it_is_said_why(
     sqlite_url: str, tmp_path: Path, checkpoint: dict[str, Any], happens: Any, why: str
 ) -> None:
-    reader = study_with_checkpoints(sqlite_url, trainer="tests.test_winner:BestInTheFirst", checkpoint=checkpoint)
+    reader = train(sqlite_url, trainer="tests.test_winner:BestInTheFirst", checkpoint=checkpoint)
     kept = list(tmp_path.glob("study.db.checkpoints/*/*.checkpoint"))
     assert bool(kept) is (checkpoint != {"every": "never"})
     for file in kept if happens else ():
@@ -201,7 +169,7 @@ def test_a_checkpoint_that_does_not_fit_the_code_of_today_is_told_and_the_winner
     def today(self: Curve, state: dict[str, Any]) -> None:
         self.epoch = state["weights"]
 
-    reader = study_with_checkpoints(sqlite_url, trainer="tests.test_winner:BestInTheFirst")
+    reader = train(sqlite_url, trainer="tests.test_winner:BestInTheFirst")
     monkeypatch.setattr(BestInTheFirst, "load_state_dict", today)
     lines: list[str] = []
     write_winner(reader, "s", tmp_path / "best.pt", [], lines.append)

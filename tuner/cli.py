@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tuner.search_space import SearchSpace
 
 BAD_INPUT, NOTHING_FINISHED, INTERNAL_ERROR, DATABASE_AWAY, INTERRUPTED = 2, 1, 70, 75, 130
+DIFFERENT = 1
 
 app = typer.Typer(
     add_completion=False,
@@ -194,6 +195,23 @@ def logs(
 
     for line in log_lines(read_trial_log(reader, study, trial)):
         print(line)
+
+
+@app.command()
+def reproduce(
+    study: StudyName,
+    trial: TrialNumber,
+    storage: StorageUrl = None,
+    overrides: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="settings.data_dir=FOLDER, where the data are now.")
+    ] = [],
+) -> None:
+    """Train a trial again as it is recorded, and say whether every figure is the same, or what differs."""
+    reader = _reader(storage)
+    from tuner.reproducing import reproduce as train_again
+
+    if not train_again(reader, study, trial, overrides, say=_say):
+        raise typer.Exit(DIFFERENT)
 
 
 @app.command()

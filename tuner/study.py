@@ -18,7 +18,7 @@ from storage.requests import who_stops_study, who_stops_trial
 from storage.store import DecisionRecord, StudyStore, StudyTransaction, TrialRecord
 from storage.takeover import take_over_dead_launches
 from tuner.distributions import Fixed
-from tuner.events import Assignment, AttemptEnd, Decision, EpochReport, Idle, Outcome
+from tuner.events import Assignment, AttemptEnd, Decision, EpochReport, Idle, Outcome, no_metric
 from tuner.retention import Retention
 from tuner.rungs import rule_of
 from tuner.sampling import Proposer, configuration_hash, derive_seed
@@ -183,11 +183,7 @@ class Study:
             return Decision(Outcome.GO_ON)
         value = report.metrics.get(self._space.metric.name)
         if value is None:
-            return Decision(
-                Outcome.FAILED,
-                f"the trainer gave no {self._space.metric.name!r} for epoch {report.epoch}; "
-                f"it gave {', '.join(report.metrics) or 'nothing'}",
-            )
+            return Decision(Outcome.FAILED, no_metric(self._space.metric.name, report))
         before = transaction.last_epoch(trial)
         transaction.record_epoch(trial, report.epoch, value, report.metrics)
         if report.gradient_flow:

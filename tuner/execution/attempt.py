@@ -57,6 +57,11 @@ class AttemptRunner:
         self._trainer: Trainer | None = None
         self._layers: list[str] | None = None
 
+    @property
+    def epoch(self) -> int:
+        """The epoch that was begun last, 0 before the first."""
+        return self._epoch
+
     def run_epoch(self) -> EpochReport | Broken:
         """Train until the next epoch that has figures and say what came of it."""
         try:
