@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 import torch
+from threadpoolctl import threadpool_info
 
 from storage.engine import open_existing
 from storage.errors import TrialNotFoundError
@@ -25,6 +26,7 @@ from tuner.comparison import Again, Record, differing, verdict
 from tuner.errors import InputError
 from tuner.events import AttemptEnd, Decider
 from tuner.reproducing import reproduce
+from tuner.training.device import prepare_process
 
 TROUBLES = ("none", "raise", "nan", "no_metric", "die")
 NOTHING_KNOWN = "no difference is known in versions, code, data and machine"
@@ -237,22 +239,22 @@ def test_a_trainer_of_ones_own_that_differs_without_a_known_reason_is_asked_for_
 
 
 class Threads(Curve):
-    """Says how many threads it has."""
+    """Says how many threads PyTorch has, and NumPy."""
 
     def train_epoch(self) -> dict[str, float]:
-        return {"score": torch.get_num_threads()}
+        return {"score": torch.get_num_threads(), "numpy": min(pool["num_threads"] for pool in threadpool_info())}
 
 
 def test_a_trial_gets_the_cpus_it_had_and_it_is_said_which_attempt_had_others(sqlite_url: str) -> None:
     train(sqlite_url, cpus=2, trainer="tests.test_reproduce:Threads", settings={"epochs": 2}, budget={"trials": 1})
-    torch.set_num_threads(1)
+    prepare_process(1)
     same, lines = again(sqlite_url)
     assert same
     assert lines[0].endswith("on cpu with 2 CPUs: 2 epochs")
     change(sqlite_url, ATTEMPT, "s", 0, cpus=1)
     same, lines = again(sqlite_url)
     assert not same
-    assert "score was 2.0, is 1.0" in lines[-1]
+    assert "score was 2.0, is 1.0; 4 of 4 figures differ" in lines[-1]
 
 
 def test_what_only_some_attempts_had_is_said_of_those(folder: Folder) -> None:

@@ -13,6 +13,7 @@ from storage.store import Place
 from tuner.errors import TrainingError
 from tuner.events import EPOCH_SECONDS, Assignment, EpochReport
 from tuner.execution.saving import Keeper, Saving
+from tuner.training.threads import limit_threads
 from tuner.training.trainer import Trainer, checked_numbers, choose_device, find_trainer, train_one_epoch
 
 
@@ -97,6 +98,8 @@ class AttemptRunner:
             from tuner.training.device import prepare_process
 
             prepare_process(job.cpus)
+        else:
+            limit_threads(job.cpus)
         self._refuse_changed_data()
         trainer = make(job.assignment.configuration, self._data, choose_device(job.gpus))
         self._epoch = self._saving.restore(job.assignment, trainer)

@@ -2,6 +2,8 @@
 
 import torch
 
+from tuner.training.threads import limit_threads
+
 
 def num_gpus() -> int:
     """GPUs that PyTorch can use in this process."""
@@ -19,5 +21,6 @@ def prepare_process(cpus: float) -> None:
     Denormal numbers count as zero: a network whose gradients vanish would otherwise train many times slower than a
     healthy one, for numbers that change nothing.
     """
+    limit_threads(cpus)
     torch.set_num_threads(max(1, int(cpus)))
     torch.set_flush_denormal(True)
