@@ -3,6 +3,8 @@
 import json
 import math
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,6 +194,21 @@ def test_a_trial_that_failed_is_trained_until_the_same_exception_comes(folder: F
         assert ("Traceback" in ended.stderr) is ("KeyError" in words)
 
 
+def test_ray_and_pytorch_are_not_imported_for_a_trainer_that_does_without_them(folder: Folder) -> None:
+    script = """
+import sys
+from tuner.cli import main
+try:
+    main()
+finally:
+    print({"ray", "torch"} & set(sys.modules))
+"""
+    command = [sys.executable, "-c", script, "reproduce", "trouble", "0"]
+    ended = subprocess.run(command, cwd=folder.path, env=folder.environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == "set()"
+
+
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
@@ -360,8 +377,8 @@ def test_nan_equals_nan_and_a_figure_that_does_not_come_differs() -> None:
     ("ending", "again", "words"),
     [
         (None, Again({1: ONE}, 2, "Traceback\nOSError: full"),
-         "in epoch 2 it ended with OSError: full, which did not come then; all 1 figure of 1 epoch before it are the same"),
-        (None, Again({}, 0, "OSError: full"), "before its first epoch it ended with OSError: full, which did not come then"),
+         "in epoch 2 it ended with OSError: full, which did not end it then; all 1 figure of 1 epoch before it are the same"),
+        (None, Again({}, 0, "OSError: full"), "before its first epoch it ended with OSError: full, which did not end it then"),
         ("OSError: full", Again({1: {"x": 0.5}, 2: ONE}, 3, "OSError: full"),
          "first at epoch 1: x was 0.25, is 0.5; 1 of 2 figures differs, by 0.5 of its value (x at epoch 1)"),
     ],

@@ -114,7 +114,7 @@ def _difference_words(differences: Sequence[Difference], num_figures: int) -> st
 def _other_ending(record: Record, again: Again) -> str:
     if again.ending is None:
         return f"{record.ending} did not come again {_when(again.epoch)}"
-    then = "which did not come then" if record.ending is None else f"then with {record.ending}"
+    then = "which did not end it then" if record.ending is None else f"then with {record.ending}"
     return f"{_when(again.epoch)} it ended with {again.ending}, {then}"
 
 

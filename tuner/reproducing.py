@@ -85,11 +85,10 @@ def _record(trial: RecordedTrial) -> Record:
         epoch: _together(figures, trial.gradient_flow.get(epoch, {}), metric)
         for epoch, figures in trial.figures.items()
     }
-    ending = None
-    if trial.view.state == "failed" and max(figures, default=0) < trial.space["settings"]["epochs"]:
-        *_, newest = trial.attempts
-        ending = error_line(newest.traceback) if newest.outcome == "failed" else None  # else its worker died
-    return Record(figures, ending)
+    unfinished = max(figures, default=0) < trial.space["settings"]["epochs"]
+    raised = [a for a in trial.attempts[-1:] if a.outcome == "failed"]  # else its worker died
+    failed = trial.view.state == "failed" and unfinished and raised
+    return Record(figures, error_line(raised[0].traceback) if failed else None)
 
 
 def _together(metrics: Mapping[str, float], flow: Mapping[str, float], metric: str) -> dict[str, float]:
