@@ -46,7 +46,7 @@ def add_checkpoint(connection: Connection, trial_id: int, checkpoint: Checkpoint
     )
 
 
-def checkpoints_of_trial(connection: Connection, trial_id: int) -> tuple[Checkpoint, ...]:
+def checkpoints_of_trial(connection: Connection, trial_id: int | sa.ScalarSelect[int]) -> tuple[Checkpoint, ...]:
     """The kept checkpoints of a trial, newest first."""
     query = sa.select(CHECKPOINT).where(CHECKPOINT.c.trial_id == trial_id)
     rows = connection.execute(query.order_by(CHECKPOINT.c.epoch.desc(), CHECKPOINT.c.attempt.desc()))

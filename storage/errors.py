@@ -17,6 +17,10 @@ class StudyNotFoundError(StorageError, LookupError):
     """The database holds no study of this name."""
 
 
+class TrialNotFoundError(StorageError, LookupError):
+    """The study has no trial of this number."""
+
+
 class StudyChangedError(StorageError, ValueError):
     """The study was begun with another search space, and its trials would not be comparable with new ones."""
 

@@ -9,8 +9,9 @@ import optuna
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from storage.checkpoints import Checkpoint, checkpoints_of_trial
 from storage.engine import away_in_words, open_existing, optuna_joins
-from storage.errors import StudyNotFoundError
+from storage.errors import StudyNotFoundError, TrialNotFoundError
 from storage.standing import (
     STATES,
     EndedAttempt,
@@ -22,7 +23,7 @@ from storage.standing import (
     read_standing,
 )
 from storage.store import ATTEMPT, DECISION, LAUNCH, TRIAL
-from storage.tables import OPTUNA_STUDIES
+from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,17 @@ class StudyView:
     launches: tuple[LaunchView, ...]
     hours: float
     epochs_per_hour: float
+
+    def trial(self, number: int) -> TrialView:
+        """The trial of this number.
+
+        Raises: TrialNotFoundError: names those that are there.
+        """
+        found = next((trial for trial in self.trials if trial.number == number), None)
+        if found is None:
+            has = f"it has {self.trials[0].number} to {self.trials[-1].number}" if self.trials else "it has none yet"
+            raise TrialNotFoundError(f"trial {number} is not in study {self.name!r}; {has}")
+        return found
 
 
 class StudyReader:
@@ -93,6 +105,11 @@ class StudyReader:
                 standing.epochs_per_hour,
             )
 
+    def checkpoints(self, study: str, number: int) -> tuple[Checkpoint, ...]:
+        """The kept checkpoints of a trial, newest first."""
+        with self.reading() as connection:
+            return checkpoints_of_trial(connection, id_of_trial(study, number))
+
     def standing(self, name: str) -> Standing:
         """How one study stands, without reading its trials one by one.
 
@@ -123,6 +140,16 @@ class StudyReader:
         """
         with away_in_words(), self._database.engine.connect().execution_options(reading=True) as connection:
             yield connection
+
+
+def id_of_trial(study: str, number: int) -> sa.ScalarSelect[int]:
+    """Optuna's id of a trial, inside a query."""
+    return (
+        sa.select(OPTUNA_TRIALS.c.trial_id)
+        .join(OPTUNA_STUDIES, OPTUNA_STUDIES.c.study_id == OPTUNA_TRIALS.c.study_id)
+        .where(OPTUNA_STUDIES.c.study_name == study, OPTUNA_TRIALS.c.number == number)
+        .scalar_subquery()
+    )
 
 
 def _studies(connection: Connection) -> dict[str, int]:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from storage.columns import database_now
-from storage.reading import StudyReader, TrialView
+from storage.reading import StudyReader, TrialView, id_of_trial
 from storage.store import ATTEMPT, DECISION
-from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +45,13 @@ class TrialLog:
     decisions: tuple[DecisionLog, ...]
 
 
-def read_trial_log(reader: StudyReader, study: str, number: int) -> TrialLog | None:
-    """The log of a trial, or None when the study has none of this number.
+def read_trial_log(reader: StudyReader, study: str, number: int) -> TrialLog:
+    """The log of a trial.
 
-    Raises: StudyNotFoundError: names those that are there.
+    Raises: StudyNotFoundError, TrialNotFoundError: name those that are there.
     """
-    view = reader.study(study)
-    trial = next((trial for trial in view.trials if trial.number == number), None)
-    if trial is None:
-        return None
-    this = (
-        sa.select(OPTUNA_TRIALS.c.trial_id)
-        .join(OPTUNA_STUDIES, OPTUNA_STUDIES.c.study_id == OPTUNA_TRIALS.c.study_id)
-        .where(OPTUNA_STUDIES.c.study_name == study, OPTUNA_TRIALS.c.number == number)
-        .scalar_subquery()
-    )
+    trial = reader.study(study).trial(number)
+    this = id_of_trial(study, number)
     seconds = (sa.func.coalesce(ATTEMPT.c.ended_at, database_now()) - ATTEMPT.c.started_at).label("seconds")
     attempts = sa.select(ATTEMPT, seconds).where(ATTEMPT.c.trial_id == this).order_by(ATTEMPT.c.attempt)
     decisions = sa.select(DECISION).where(DECISION.c.trial_id == this).order_by(DECISION.c.decision_id)

@@ -103,8 +103,18 @@ def _launched(folder: Path, tenth: float = 0.1) -> None:
     launch(space, _url(folder), say=lambda line: None, make_executor=lambda space, data: executor)
 
 
+def _launched_with_a_repeat(folder: Path) -> None:
+    _launched(folder)
+    _execute(folder, "UPDATE tuner_trial SET repeat_of = 0 WHERE trial_id = 2")
+
+
 def _launched_to_nothing(folder: Path) -> None:
     _launched(folder, math.nan)
+
+
+def _launched_without_an_epoch(folder: Path) -> None:
+    _launched(folder)
+    _execute(folder, "DELETE FROM tuner_epoch_metric")
 
 
 def _launched_beside_a_closed_folder(folder: Path) -> "_Patched":
@@ -390,6 +400,10 @@ CASES = (
     Case(COMMANDS, "Weights into a folder that may not be written", "best digits --weights models/best.pt",
          prepare=_launched_beside_a_closed_folder),
     Case(COMMANDS, "A trial that is not there", "logs digits 99", prepare=_launched),
+    Case(COMMANDS, "A trial trained again that is not there", "reproduce digits 99", prepare=_launched),
+    Case(COMMANDS, "A trial trained again without an epoch", "reproduce digits 1", prepare=_launched_without_an_epoch),
+    Case(COMMANDS, "A trial trained again that has the result of another", "reproduce digits 1", prepare=_launched_with_a_repeat),
+    Case(COMMANDS, "A trial trained again with other settings", "reproduce digits 1 --set settings.epochs=3", prepare=_launched),
     Case(COMMANDS, "Nothing to stop", "stop digits", prepare=_launched),
     _set(COMMANDS, "Checkpoints where no file system is", "checkpoint.location=nowhere://x", "launch"),
     Case(COMMANDS, "Nobody there to be asked", "delete digits", prepare=_launched),

@@ -8,10 +8,14 @@ import sqlalchemy as sa
 import yaml
 
 from storage.engine import open_existing
+from storage.reading import StudyReader
 from storage.store import DECISION, EPOCH_METRIC, GRADIENT_FLOW
 from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS
 from tests.trainers import curve
-from tuner.events import EPOCH_SECONDS
+from tuner.checkpoint_files import CheckpointFiles
+from tuner.checkpoint_place import checkpoint_files
+from tuner.events import EPOCH_SECONDS, Assignment, Decider
+from tuner.execution.attempt import AttemptRunner, Broken, Job
 from tuner.execution.simulated import SimulatedExecutor
 from tuner.launching import launch
 from tuner.search_space import SearchSpace, check_search_space
@@ -43,6 +47,34 @@ def simulate(
 ) -> None:
     """Launch a study on the simulated executor, through everything else that is real."""
     launch(space, url, say=say, make_executor=lambda space, data: executor or SimulatedExecutor(curve))
+
+
+class InProcess(SimulatedExecutor):
+    """Real trainers, one after another, without Ray."""
+
+    def __init__(self, space: SearchSpace, data: Any, keeper: CheckpointFiles | None, cpus: float) -> None:
+        super().__init__(curve)
+        self.cpus = cpus
+        self._space, self._data, self._keeper = space, data, keeper
+
+    def run(self, study: Decider) -> None:
+        every = self._space.checkpoint.every
+        while isinstance(assignment := study.next_trial(), Assignment):
+            job = Job(assignment, self._space.trainer, self.cpus, 0, checkpoint_every=1 if every == "never" else every)
+            runner = AttemptRunner(job, self._data, keeper=self._keeper)
+            while True:
+                report = runner.run_epoch()
+                assert not isinstance(report, Broken), report.traceback
+                if study.on_epoch(assignment, report).stops:
+                    break
+
+
+def train(url: str, cpus: float = 1, **changes: Any) -> StudyReader:
+    """A study of the base space with keys replaced, really trained in this process, its checkpoints kept as it says."""
+    space = make_space(**changes)
+    files = checkpoint_files(space, url)
+    launch(space, url, say=lambda line: None, make_executor=lambda space, data: InProcess(space, data, files, cpus))
+    return StudyReader(url)
 
 
 def optuna_trials(url: str, name: str = "s") -> list[optuna.trial.FrozenTrial]:

@@ -95,9 +95,13 @@ def assert_nothing_is_lost(folder: Folder, url: str, undisturbed: str, trials: i
     checkpoints = {path.name for path in folder.path.rglob("*.checkpoint*") if path.is_file()}
     assert 1 <= len(checkpoints) <= 3  # of the best three trials
     assert {name.rpartition(".")[2] for name in checkpoints} == {"checkpoint"}
-    assert folder.files() - {"space.yaml", "chaos.db", "chaos.db.checkpoints", "tuner-checkpoints", "undisturbed.db"} == {
-        path.name for path in folder.path.glob("output-*.txt")
-    }
+    assert folder.files() - {
+        "space.yaml",
+        "chaos.db",
+        "chaos.db.checkpoints",
+        "tuner-checkpoints",
+        "undisturbed.db",
+    } == {path.name for path in folder.path.glob("output-*.txt")}
 
 
 @pytest.fixture

@@ -221,7 +221,7 @@ def test_a_trainer_that_needs_a_module_beside_it_is_refused_before_anything_star
 
 def test_version_and_help(folder: Folder) -> None:
     assert folder.run("--version").stdout == f"tuner {tuner.__version__}\n"
-    for command in ("launch", "status", "best", "logs", "delete", "train", "validate", "schema"):
+    for command in ("launch", "status", "best", "logs", "reproduce", "delete", "train", "validate", "schema"):
         assert command in folder.run("--help").stdout
 
 

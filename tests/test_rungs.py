@@ -40,7 +40,6 @@ def test_the_median_rule_compares_the_best_so_far_after_every_epoch(sqlite_url: 
     trials = optuna_trials(sqlite_url)
     assert [t.state.name for t in trials] == ["COMPLETE", "COMPLETE", "COMPLETE", "PRUNED"]
     log = read_trial_log(StudyReader(sqlite_url), "s", 3)
-    assert log is not None
     (decision,) = log.decisions
     assert (decision.epoch, decision.verdict, decision.value, decision.cutoff) == (2, "stop", 0.44, 0.5)
     assert decision.reason == (

@@ -13,11 +13,9 @@ import yaml
 from storage.reading import StudyReader
 from tests import trainers
 from tests.cli import Folder
-from tests.studies import BASE, make_space, simulate
+from tests.studies import BASE, make_space, simulate, train
 from tests.trainers import Curve, curve
 from tuner.errors import InputError
-from tuner.events import Assignment, Decider
-from tuner.execution.attempt import AttemptRunner, Broken, Job
 from tuner.execution.simulated import SimulatedExecutor
 from tuner.launching import launch
 from tuner.training.augmentation import normalize
@@ -37,21 +35,11 @@ DIGITS: dict[str, Any] = {
 }  # fmt: skip
 
 
-class InProcess(SimulatedExecutor):
-    """Real trainers, one after another, without Ray."""
+class BestInTheFirst(Curve):
+    """Gets worse with every epoch."""
 
-    def __init__(self, trainer: str, data: Any) -> None:
-        super().__init__(curve)
-        self._trainer, self._data = trainer, data
-
-    def run(self, study: Decider) -> None:
-        while isinstance(assignment := study.next_trial(), Assignment):
-            runner = AttemptRunner(Job(assignment, self._trainer, cpus=1, gpus=0), self._data)
-            while True:
-                report = runner.run_epoch()
-                assert not isinstance(report, Broken), report.traceback
-                if study.on_epoch(assignment, report).stops:
-                    break
+    def train_epoch(self) -> dict[str, float]:
+        return {"score": 1 / super().train_epoch()["score"]}
 
 
 @pytest.fixture
@@ -65,10 +53,6 @@ def finished(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
     monkeypatch.setitem(sys.modules, "trainers", trainers)  # what lies there, for this process
     simulate(make_space(trainer="trainers:Curve"), f"sqlite:///{folder.path}/tuner.db")
     return folder
-
-
-def digits_study(url: str) -> None:
-    launch(make_space(**DIGITS), url, say=lambda line: None, make_executor=lambda space, data: InProcess("vgg", data))
 
 
 @pytest.mark.parametrize(
@@ -122,17 +106,23 @@ def test_parameters_that_are_not_in_force_in_the_winner_are_left_out_and_fixed_o
     assert found["settings"] == {"epochs": 9}
 
 
+@pytest.mark.parametrize("keep", [0, 1])
 def test_the_winners_weights_load_into_the_network_and_give_the_recorded_accuracy(
-    sqlite_url: str, tmp_path: Path
+    keep: int, sqlite_url: str, tmp_path: Path
 ) -> None:
-    digits_study(sqlite_url)
-    study = StudyReader(sqlite_url).study("s")
+    reader = train(sqlite_url, **DIGITS, checkpoint={"keep": keep})
     lines: list[str] = []
-    write_winner(study, tmp_path / "best.pt", [], lines.append)
-    best = max(max(trial.values.values()) for trial in study.trials)
+    write_winner(reader, "s", tmp_path / "best.pt", [], lines.append)
+    best = max(max(trial.values.values()) for trial in reader.study("s").trials)
     assert best > 0.3  # chance is 0.1
-    assert f"{best:.4f}, the same as recorded" in lines[-3]
-    assert sum(line.startswith("epoch ") for line in lines) in (1, 2)
+    if keep:
+        assert len(lines) == 3
+        assert lines[0].endswith(f"validation_accuracy {best:.4f}")
+        assert ": the checkpoint of its best epoch (" in lines[0]
+    else:
+        assert lines[0].endswith(": no checkpoint of that epoch is kept (checkpoint.every: 1, checkpoint.keep: 0)")
+        assert f"{best:.4f}, the same as recorded" in lines[-3]
+        assert sum(line.startswith("epoch ") for line in lines) in (1, 2)
     names: dict[str, Any] = {}
     exec(lines[-1], names)  # the line that is said to load them
     data = load_data(DIGITS["settings"])
@@ -142,6 +132,49 @@ def test_the_winners_weights_load_into_the_network_and_give_the_recorded_accurac
     right_B = predicted_B == torch.tensor(data.validation.labels_N)
     assert right_B.sum().item() / len(right_B) == best
     assert [path.name for path in tmp_path.iterdir() if "study.db" not in path.name] == ["best.pt"]
+
+
+def damage(file: Path) -> None:
+    file.write_bytes(b"half of it")
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "happens", "why"),
+    [
+        ({"every": "never"}, None, "no checkpoint of that epoch is kept (checkpoint.every: never, checkpoint.keep: 3)"),
+        ({"every": 2}, None, "no checkpoint of that epoch is kept (checkpoint.every: 2, checkpoint.keep: 3)"),
+        ({}, damage, " is damaged: its SHA-256 is not the recorded one"),
+        ({}, Path.unlink, "No such file or directory"),
+    ],
+)  # fmt: skip
+def test_a_winner_without_a_good_checkpoint_of_its_best_epoch_is_trained_again_and_it_is_said_why(
+    sqlite_url: str, tmp_path: Path, checkpoint: dict[str, Any], happens: Any, why: str
+) -> None:
+    reader = train(sqlite_url, trainer="tests.test_winner:BestInTheFirst", checkpoint=checkpoint)
+    kept = list(tmp_path.glob("study.db.checkpoints/*/*.checkpoint"))
+    assert bool(kept) is (checkpoint != {"every": "never"})
+    for file in kept if happens else ():
+        happens(file)
+    lines: list[str] = []
+    write_winner(reader, "s", tmp_path / "best.pt", [], lines.append)
+    assert "is trained again with its seed, up to its best epoch (1): " in lines[0]
+    assert why in lines[0]
+    assert [line.split()[0] for line in lines] == [lines[0].split()[0], "epoch", "score", "written:", "import"]
+    assert torch.load(tmp_path / "best.pt", weights_only=True) == {"epoch": 1}
+
+
+def test_a_checkpoint_that_does_not_fit_the_code_of_today_is_told_and_the_winner_trained_again(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def today(self: Curve, state: dict[str, Any]) -> None:
+        self.epoch = state["weights"]
+
+    reader = train(sqlite_url, trainer="tests.test_winner:BestInTheFirst")
+    monkeypatch.setattr(BestInTheFirst, "load_state_dict", today)
+    lines: list[str] = []
+    write_winner(reader, "s", tmp_path / "best.pt", [], lines.append)
+    assert lines[0].endswith(": the checkpoint of that epoch does not fit the trainer: KeyError: 'weights'")
+    assert torch.load(tmp_path / "best.pt", weights_only=True) == {"epoch": 1}
 
 
 def test_weights_of_ones_own_trainer_are_its_whole_state(finished: Folder) -> None:
@@ -164,7 +197,7 @@ def test_another_value_than_the_recorded_one_is_said_and_the_weights_are_written
     launch(make_space(), sqlite_url, say=lambda line: None, make_executor=lambda space, data: SimulatedExecutor(
         lambda configuration, epoch: {"score": 7.0 if epoch == 2 else 0.0}))  # fmt: skip
     lines: list[str] = []
-    write_winner(StudyReader(sqlite_url).study("s"), tmp_path / "best.pt", [], lines.append)
+    write_winner(StudyReader(sqlite_url), "s", tmp_path / "best.pt", [], lines.append)
     assert "score at epoch 2 differs: recorded 7.0, now 0." in lines[-3]
     assert torch.load(tmp_path / "best.pt", weights_only=True) == {"epoch": 2}
 
@@ -177,7 +210,7 @@ def test_another_value_than_the_recorded_one_is_said_and_the_weights_are_written
         (["--set", "settings.data_dir=x"], "--set goes with --yaml or --weights"),
         (["--weights", "no/w.pt"], "no/w.pt: folder no does not exist; make it or name another file"),
         (["--weights", "."], ".: is there already; name a new file"),
-        (["--yaml", "--set", "settings.epochs=3"], "--set: settings.epochs was 9, is 3: that is another configuration than the winner's"),
+        (["--yaml", "--set", "settings.epochs=3"], "--set: settings.epochs was 9, is 3: that is another configuration than the recorded one"),
         (["--yaml", "--set", "budget.trails=3"], "--set: budget.trails: unknown key; did you mean 'trials'?"),
     ],
 )  # fmt: skip

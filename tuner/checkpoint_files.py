@@ -54,7 +54,8 @@ class CheckpointFiles:
             raise CheckpointError(f"cannot be written to {self.base}: {_reason(error)}") from error
         return Checkpoint(epoch, attempt, f"{self.base}/{name}", len(content), hashlib.sha256(content).hexdigest())
 
-    def read(self, checkpoint: Checkpoint) -> bytes:
+    @staticmethod
+    def read(checkpoint: Checkpoint) -> bytes:
         """The content of a checkpoint, wherever its study kept it then.
 
         Raises: CheckpointError: it is not there, or damaged.

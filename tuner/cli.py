@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tuner.search_space import SearchSpace
 
 BAD_INPUT, NOTHING_FINISHED, INTERNAL_ERROR, DATABASE_AWAY, INTERRUPTED = 2, 1, 70, 75, 130
+DIFFERENT = 1
 
 app = typer.Typer(
     add_completion=False,
@@ -36,6 +37,7 @@ StorageUrl = Annotated[
     str | None, typer.Option("--storage", metavar="URL", help="Database; else TUNER_STORAGE, else sqlite:///tuner.db.")
 ]
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name.")]
+TrialNumber = Annotated[int, typer.Argument(metavar="TRIAL", help="A trial's number.")]
 Trials = Annotated[str | None, typer.Option(metavar="N", help="Short for --set budget.trials=N.")]
 Concurrency = Annotated[str | None, typer.Option(metavar="N", help="Short for --set concurrency=N.")]
 Plain = Annotated[bool, typer.Option("--plain", help="A line for each event, as without a terminal.")]
@@ -142,7 +144,10 @@ def best(
     ] = False,
     weights: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Train the winner again and write its weights as a PyTorch file."),
+        typer.Option(
+            metavar="FILE",
+            help="Write the winner's weights as a PyTorch file: its best checkpoint's; trained again where none is kept.",
+        ),
     ] = None,
     overrides: Annotated[
         list[str],
@@ -157,14 +162,17 @@ def best(
         raise InputError(f"{' and '.join(asked)} exclude each other; give one of them")
     if overrides and not (as_yaml or weights):
         raise InputError("--set goes with --yaml or --weights; a table or --json shows what is recorded")
-    view = _reader(storage).study(study)
-    if as_yaml or weights:
-        from tuner.winner import winner_yaml, write_winner
+    reader = _reader(storage)
+    if weights:
+        from tuner.winner import write_winner
 
-        if weights:
-            write_winner(view, weights, overrides, say=_say)
-        else:
-            print(winner_yaml(view, overrides), end="")
+        write_winner(reader, study, weights, overrides, say=_say)
+        return
+    view = reader.study(study)
+    if as_yaml:
+        from tuner.winner import winner_yaml
+
+        print(winner_yaml(view, overrides), end="")
         return
     from tuner.reporting.summary import best_table, best_values, rank
 
@@ -177,7 +185,7 @@ def best(
 @app.command()
 def logs(
     study: StudyName,
-    trial: Annotated[int, typer.Argument(help="A trial's number.")],
+    trial: TrialNumber,
     storage: StorageUrl = None,
 ) -> None:
     """Print what became of a trial and why: decisions with their cut-offs, attempts, their output and tracebacks."""
@@ -185,13 +193,25 @@ def logs(
     from storage.trial_log import read_trial_log
     from tuner.reporting.trial_log import log_lines
 
-    log = read_trial_log(reader, study, trial)
-    if log is None:
-        numbers = [t.number for t in reader.study(study).trials]
-        has = f"it has {numbers[0]} to {numbers[-1]}" if numbers else "it has none yet"
-        raise InputError(f"trial {trial} is not in study {study!r}; {has}")
-    for line in log_lines(log):
+    for line in log_lines(read_trial_log(reader, study, trial)):
         print(line)
+
+
+@app.command()
+def reproduce(
+    study: StudyName,
+    trial: TrialNumber,
+    storage: StorageUrl = None,
+    overrides: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="settings.data_dir=FOLDER, where the data are now.")
+    ] = [],
+) -> None:
+    """Train a trial again as it is recorded, and say whether every figure is the same, or what differs."""
+    reader = _reader(storage)
+    from tuner.reproducing import reproduce as train_again
+
+    if not train_again(reader, study, trial, overrides, say=_say):
+        raise typer.Exit(DIFFERENT)
 
 
 @app.command()

@@ -50,6 +50,12 @@ class EpochReport:
     notes: tuple[str, ...] = ()
 
 
+def no_metric(name: str, report: EpochReport) -> str:
+    """The reason of a trial whose trainer does not give the study's metric."""
+    given = ", ".join(metric for metric in report.metrics if metric != EPOCH_SECONDS) or "nothing"
+    return f"the trainer gave no {name!r} for epoch {report.epoch}; it gave {given}"
+
+
 class Outcome(Enum):
     """What becomes of the attempt after an epoch."""
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 
 from storage.store import DecisionRecord, StudyTransaction, TrialRecord
-from tuner.events import Decision, EpochReport, Outcome
+from tuner.events import Decision, EpochReport, Outcome, no_metric
 from tuner.rungs import rule_of
 from tuner.search_space import SearchSpace, best_value
 
@@ -27,11 +27,7 @@ class Judgement:
             return Decision(Outcome.GO_ON)
         value = report.metrics.get(self._space.metric.name)
         if value is None:
-            return Decision(
-                Outcome.FAILED,
-                f"the trainer gave no {self._space.metric.name!r} for epoch {report.epoch}; "
-                f"it gave {', '.join(report.metrics) or 'nothing'}",
-            )
+            return Decision(Outcome.FAILED, no_metric(self._space.metric.name, report))
         before = transaction.last_epoch(trial)
         transaction.record_epoch(trial, report.epoch, value, report.metrics)
         if report.gradient_flow:

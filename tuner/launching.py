@@ -1,7 +1,5 @@
 """One launch of a study, from a checked file to the last event: checks, the launch's row, the executor, the end."""
 
-import importlib.metadata
-import platform
 import signal
 import sys
 import threading
@@ -18,7 +16,6 @@ from storage.store import StudyStore, create_study
 from storage.takeover import take_over_dead_launches
 from tuner.checkpoint_files import CheckpointFiles, delete_files
 from tuner.checkpoint_place import checkpoint_files, sweep
-from tuner.errors import SettingError
 from tuner.events import Decider
 from tuner.interrupts import Interrupted, Interrupts, Uninterrupted, catch_signals
 from tuner.patience import PATIENCE_SECONDS, Patient
@@ -27,10 +24,9 @@ from tuner.progress import ProgressLines
 from tuner.rungs import rung_lines
 from tuner.search_space import SearchSpace
 from tuner.study import Study
-from tuner.training.trainer import load_data
-from tuner.yaml_source import locate
+from tuner.trainer_check import fingerprint, load_shared_data
+from tuner.versions import versions_of
 
-_PACKAGES = ("tuner", "ray", "optuna", "torch", "torchvision", "sqlalchemy", "numpy")
 Say = Callable[[str], None]
 
 
@@ -96,12 +92,12 @@ def launch(
     with catch_signals(display.leave if display is not None else lambda: None) as interrupts:
         check_launch(space, storage)
         files = checkpoint_files(space, storage)
-        data = _load_data(space)
-        fingerprint = str(data.checksum()) if hasattr(data, "checksum") else None
-        refuse_changed_space(space, storage, fingerprint)
+        data = load_shared_data(space, space.settings)
+        of_data = fingerprint(data)
+        refuse_changed_space(space, storage, of_data)
         executor: Executor | None = None
         try:
-            with _registered(space, storage, fingerprint, files, say) as registered:
+            with _registered(space, storage, of_data, files, say) as registered:
                 if display is not None:
                     display.begin()
                 executor = make_executor(space, data) if make_executor else _ray_tune(space, data, files)
@@ -153,13 +149,6 @@ def _ray_tune(space: SearchSpace, data: Any, files: CheckpointFiles | None) -> E
     )
 
 
-def _load_data(space: SearchSpace) -> Any:
-    try:
-        return load_data(space.trainer, space.settings)
-    except SettingError as error:
-        raise locate(space.source, error, ("settings",)) from error
-
-
 def _best_so_far(space: SearchSpace, storage: str) -> tuple[float, int] | None:
     reader = StudyReader(storage)
     best = reader.standing(space.study).best
@@ -178,12 +167,12 @@ def _announce(space: SearchSpace, executor: Executor, say: Say) -> None:
 
 @contextmanager
 def _registered(
-    space: SearchSpace, url: str, fingerprint: str | None, files: CheckpointFiles | None, say: Say
+    space: SearchSpace, url: str, of_data: str | None, files: CheckpointFiles | None, say: Say
 ) -> Iterator[_Launch]:
     """The launch's row with its heartbeat, from the take-over of dead launches to the launch's end."""
     store = create_study(open_for_launch(url), space.study, space.metric.goal)
     try:
-        launch_id = _begin(store, space, fingerprint, say)
+        launch_id = _begin(store, space, of_data, say)
         sweep(store, files)
         outcome = "failed"
         try:
@@ -200,7 +189,7 @@ def _registered(
         store.close()
 
 
-def _begin(store: StudyStore, space: SearchSpace, fingerprint: str | None, say: Say) -> int:
+def _begin(store: StudyStore, space: SearchSpace, of_data: str | None, say: Say) -> int:
     with store.transaction() as transaction:
         connection, study_id = transaction.connection, transaction.study_id
         for line in take_over_dead_launches(transaction):
@@ -212,11 +201,10 @@ def _begin(store: StudyStore, space: SearchSpace, fingerprint: str | None, say: 
             raise StudyChangedError(foreign_study(space.study))
         if newest is None or newest.content != space.as_json():
             version = 1 if newest is None else newest.version + 1
-            launches.add_space(connection, study_id, version, space.as_json(), fingerprint)
+            launches.add_space(connection, study_id, version, space.as_json(), of_data)
         argv = [mask_passwords(argument) for argument in sys.argv]
-        return launches.begin_launch(
-            connection, study_id, launches.ProcessIdentity.of_this_process(), _versions(), argv
-        )
+        me, versions = launches.ProcessIdentity.of_this_process(), versions_of(space.trainer)
+        return launches.begin_launch(connection, study_id, me, versions, argv)
 
 
 def _end(store: StudyStore, launch_id: int, outcome: str) -> None:
@@ -246,13 +234,3 @@ def _heartbeat(store: StudyStore, launch_id: int) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -4,13 +4,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tuner.errors import SettingError, TrainingError, TunerError
+from tuner.errors import CheckpointError, TrainingError, TunerError
 from tuner.plain_words import did_you_mean_or_use, listed, shown
 from tuner.search_space import SearchSpace, best_value
-from tuner.trainer_check import check_values
+from tuner.trainer_check import check_values, load_shared_data
+from tuner.training.checkpoint import unpack
 from tuner.training.device import num_gpus, prepare_process
-from tuner.training.trainer import Trainer, choose_device, find_trainer, load_data, train_one_epoch
-from tuner.yaml_source import locate
+from tuner.training.trainer import Trainer, choose_device, find_trainer, train_one_epoch
 
 
 def train_configuration(
@@ -39,10 +39,7 @@ def train_epochs(
         trainer raised.
     """
     check_values(space)
-    try:
-        data = load_data(space.trainer, configuration)
-    except SettingError as error:
-        raise locate(space.source, error, ("settings",)) from error
+    data = load_shared_data(space, configuration)
     cpus = 1 if space.resources.cpus == "auto" else space.resources.cpus
     gpus = min(1, num_gpus()) if space.resources.gpus == "auto" else space.resources.gpus
     if gpus > num_gpus():
@@ -57,6 +54,23 @@ def train_epochs(
     except Exception as error:  # a bug in one's own training code: its traceback is what helps
         traceback.print_exc()
         raise TrainingError("the trainer failed, see the traceback above") from error
+
+
+def restored_trainer(space: SearchSpace, configuration: Mapping[str, Any], content: bytes) -> Trainer:
+    """A trainer on the CPU in the state that a checkpoint holds.
+
+    Raises: InputError: a value that cannot be used, or no data. CheckpointError: the trainer cannot be given that state.
+    """
+    check_values(space)
+    data = load_shared_data(space, configuration)
+    try:
+        trainer = find_trainer(space.trainer)(configuration, data, choose_device(0))
+        unpack(content, trainer)
+    except TunerError:
+        raise
+    except Exception as error:  # its code, and with it the form of its state, may have changed since
+        raise CheckpointError(f"does not fit the trainer: {type(error).__name__}: {error}") from error
+    return trainer
 
 
 def _train(

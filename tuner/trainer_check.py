@@ -8,7 +8,14 @@ from tuner.distributions import active_parameters
 from tuner.errors import InputError, SettingError
 from tuner.plain_words import did_you_mean_or_use, shown
 from tuner.search_space import SearchSpace
-from tuner.training.trainer import check_configuration, check_trainer, data_settings, metrics_of, own_module
+from tuner.training.trainer import (
+    check_configuration,
+    check_trainer,
+    data_settings,
+    load_data,
+    metrics_of,
+    own_module,
+)
 from tuner.yaml_source import locate
 
 
@@ -45,6 +52,22 @@ def check_travels(space: SearchSpace) -> None:
     """
     with _located(space):
         own_module(space.trainer)
+
+
+def load_shared_data(space: SearchSpace, configuration: Mapping[str, Any]) -> Any:
+    """The data that all trials of a study share, loaded as the configuration says.
+
+    Raises: InputError: file, line and key, what was found, what is allowed. TrainingError: one's own load_data raised.
+    """
+    try:
+        return load_data(space.trainer, configuration)
+    except SettingError as error:
+        raise locate(space.source, error, ("settings",)) from error
+
+
+def fingerprint(data: Any) -> str | None:
+    """What tells data from others: their checksum, where their class has one; what is kept of them in the database."""
+    return str(data.checksum()) if hasattr(data, "checksum") else None
 
 
 def _try(space: SearchSpace, values: Mapping[str, Any]) -> None:

@@ -2,44 +2,77 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from storage.reading import StudyView
-from tuner.errors import InputError
-from tuner.preflight import differences
+from storage.reading import StudyReader, StudyView
+from tuner.errors import CheckpointError, InputError
 from tuner.reporting.summary import Ranked, rank
-from tuner.search_space import SearchSpace, check_search_space
-from tuner.yaml_source import source_of_values
+from tuner.resuming import space_of_trial
+from tuner.search_space import SearchSpace
 from tuner.yaml_writer import write_yaml
+
+if TYPE_CHECKING:
+    from tuner.training.trainer import Trainer
+
+Say = Callable[[str], None]
 
 
 def winner_yaml(study: StudyView, overrides: Iterable[str] = ()) -> str:
     """The winner as a search space file whose every entry is one value, ready for `tuner train`.
 
-    Raises: InputError: as `write_winner`.
+    Raises: InputError: no trial has a finite value, or an override that is not allowed.
     """
     winner, space = _winner(study, overrides)
     words = f"{space.metric.name} {winner.value:.6g} at epoch {winner.epoch}"
     return f"# trial {winner.trial.number} of study {study.name!r}: {words}\n{write_yaml(space.as_json())}"
 
 
-def write_winner(study: StudyView, file: Path, overrides: Iterable[str], say: Callable[[str], None]) -> None:
-    """Train the winner again up to its best epoch, compare the value with the recorded one, and write the weights.
+def write_winner(reader: StudyReader, name: str, file: Path, overrides: Iterable[str], say: Say) -> None:
+    """Write the winner's weights after its best epoch: those of its checkpoint, or, where none can be had, of training again.
 
     Args:
+        name: the study's.
         overrides: `KEY=VALUE` for what does not make it another configuration, such as settings.data_dir.
         say: takes a line.
     Raises: InputError: the file is there already or cannot be made, no trial has a finite value, an override that is
         not allowed, or what `train_epochs` raises.
     """
-    from tuner.single import train_epochs  # PyTorch, which `winner_yaml` does without
-    from tuner.training.weights import check_can_write, save_weights
+    from tuner.training.weights import check_can_write, save_weights  # PyTorch, which `winner_yaml` does without
 
     check_can_write(file)
-    winner, space = _winner(study, overrides)
-    say(
-        f"trial {winner.trial.number} is trained again with its seed, up to its best epoch ({winner.epoch}): "
-        "the database holds no weights"
-    )
+    winner, space = _winner(reader.study(name), overrides)
+    trainer = _from_checkpoint(reader, winner, space)
+    if isinstance(trainer, str):
+        trainer = _trained_again(winner, space, trainer, say)
+    else:
+        value = f"{space.metric.name} {winner.value:.4f}"
+        say(f"trial {winner.trial.number}: the checkpoint of its best epoch ({winner.epoch}), {value}")
+    line = save_weights(trainer, file)
+    say(f"written: {file}; this loads it:")
+    say(line)
+
+
+def _from_checkpoint(reader: StudyReader, winner: Ranked, space: SearchSpace) -> "Trainer | str":
+    """The trainer as it was after the winner's best epoch, or why it cannot be had."""
+    from tuner.checkpoint_files import CheckpointFiles
+    from tuner.single import restored_trainer
+
+    rules = space.checkpoint
+    why = f"no checkpoint of that epoch is kept (checkpoint.every: {rules.every}, checkpoint.keep: {rules.keep})"
+    for checkpoint in reader.checkpoints(space.study, winner.trial.number):
+        if checkpoint.epoch == winner.epoch:
+            try:
+                return restored_trainer(space, space.fixed_configuration(), CheckpointFiles.read(checkpoint))
+            except CheckpointError as error:
+                why = f"the checkpoint of that epoch {error}"
+    return why
+
+
+def _trained_again(winner: Ranked, space: SearchSpace, why: str, say: Say) -> "Trainer":
+    """The winner trained again up to its best epoch, with a word on whether it comes to the recorded value."""
+    from tuner.single import train_epochs
+
+    say(f"trial {winner.trial.number} is trained again with its seed, up to its best epoch ({winner.epoch}): {why}")
     trainer, curve = train_epochs(space, space.fixed_configuration(), winner.epoch, say)
     name, now = space.metric.name, curve[winner.epoch][space.metric.name]
     if now == winner.value:
@@ -49,9 +82,7 @@ def write_winner(study: StudyView, file: Path, overrides: Iterable[str], say: Ca
             f"{name} at epoch {winner.epoch} differs: recorded {winner.value!r}, now {now!r} (other versions or hardware, "
             "or changed data or code)"
         )
-    line = save_weights(trainer, file)
-    say(f"written: {file}; this loads it:")
-    say(line)
+    return trainer
 
 
 def _winner(study: StudyView, overrides: Iterable[str]) -> tuple[Ranked, SearchSpace]:
@@ -59,14 +90,4 @@ def _winner(study: StudyView, overrides: Iterable[str]) -> tuple[Ranked, SearchS
     ranked = rank(study)
     if not ranked:
         raise InputError(f"study {study.name!r} has no trial with a finite value yet; see tuner status {study.name}")
-    name = f"trial {ranked[0].trial.number} of study {study.name!r}"
-    recorded = check_search_space(source_of_values(study.space, name))
-    fixed = recorded.fixed_to(ranked[0].trial.parameters)
-    space = check_search_space(source_of_values(fixed, name).with_overrides(overrides))
-    differing = differences(fixed, space.as_json())
-    if differing:
-        raise InputError(
-            f"--set: {'; '.join(differing)}: that is another configuration than the winner's; here --set may change "
-            "settings.data_dir, resources, budget and concurrency"
-        )
-    return ranked[0], space
+    return ranked[0], space_of_trial(study.space, ranked[0].trial, overrides)

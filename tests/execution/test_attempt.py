@@ -127,6 +127,15 @@ def test_the_name_of_the_wall_time_is_taken() -> None:
     )
 
 
+def test_an_attempt_on_a_gpu_is_placed_under_the_gpus_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "NVIDIA H100 80GB HBM3")
+    for gpus, device in ((0, "cpu"), (0.5, "NVIDIA H100 80GB HBM3")):
+        job = Job(Assignment(0, 1, {"x": 0.3}, 2), "tests.trainers:Curve", 1, gpus)
+        report = AttemptRunner(job, None).run_epoch()
+        assert isinstance(report, EpochReport)
+        assert report.place.device == device
+
+
 def test_a_trainer_may_report_every_few_epochs_and_the_last() -> None:
     job = Job(Assignment(0, 1, {"x": 0.3, "epochs": 9}, 9), "tests.trainers:EveryFour", 1, 0)
     reporting = AttemptRunner(job, None)

@@ -16,7 +16,13 @@ from storage import launches
 from storage.checkpoints import Checkpoint, add_checkpoint
 from storage.deletion import delete_study
 from storage.engine import VERSION_TABLE, alembic_config, mask_passwords, open_existing, open_for_launch
-from storage.errors import DatabaseUnreachableError, StorageError, StudyBusyError, StudyNotFoundError
+from storage.errors import (
+    DatabaseUnreachableError,
+    StorageError,
+    StudyBusyError,
+    StudyNotFoundError,
+    TrialNotFoundError,
+)
 from storage.reading import StudyReader, error_line
 from storage.requests import ask_to_stop
 from storage.store import DecisionRecord, StudyStore, StudyTransaction, TrialRecord, create_study
@@ -238,16 +244,15 @@ def test_what_an_attempt_prints_is_kept_up_to_64_kb_with_its_decisions(database_
         transaction.end_attempt(trial, "stopped", 5.0)
     reader = StudyReader(database_url)
     log = read_trial_log(reader, "s", 0)
-    assert log is not None
     assert [(a.attempt, a.outcome, a.seconds, a.output) for a in log.attempts] == [
         (1, "stopped", 4.0, "first\ufffd\nsecond\n")
     ]
     assert [(d.epoch, d.verdict, d.value, d.cutoff) for d in log.decisions] == [(3, "stop", 0.25, 0.5)]
-    assert read_trial_log(reader, "s", 1) is None
+    with pytest.raises(TrialNotFoundError, match="trial 1 is not in study 's'; it has 0 to 0"):
+        read_trial_log(reader, "s", 1)
     with store.transaction() as transaction:
         transaction.add_output(trial, "x" * 70_000 + "end")
     log = read_trial_log(reader, "s", 0)
-    assert log is not None
     assert len(log.attempts[0].output) == 64 * 1024
     assert log.attempts[0].output.endswith("xend")
 

@@ -49,6 +49,16 @@ def test_of_a_package_its_whole_folder_travels_without_what_python_and_tools_lea
     assert set(packed("pkg.deep.net").files) == {"pkg/__init__.py", "pkg/deep/net.py", "pkg/words.json"}
 
 
+def test_a_modules_sha256_is_that_of_its_files_and_their_names(folder: Path) -> None:
+    write(folder, {"mine.py": "a = 1", "pkg/__init__.py": "", "pkg/a.py": "x", "pkg/b.py": ""})
+    file, package = packed("mine").sha256, packed("pkg").sha256
+    write(folder, {"other.py": "", "pkg/__pycache__/a.pyc": ""})
+    assert (packed("mine").sha256, packed("pkg").sha256) == (file, package)
+    write(folder, {"mine.py": "a = 2", "pkg/a.py": "", "pkg/b.py": "x"})
+    assert packed("mine").sha256 != file
+    assert packed("pkg").sha256 != package
+
+
 @pytest.mark.parametrize("name", ["json", "sys", "numpy.linalg", "tuner.training.vgg_trainer"])
 def test_what_is_installed_does_not_travel(folder: Path, name: str) -> None:
     assert pack(name) is None

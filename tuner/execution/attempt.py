@@ -16,6 +16,7 @@ from tuner.execution.hanging import NoTimeLimit, TimeLimit
 from tuner.execution.saving import Keeper, Saving
 from tuner.execution.shared_data import checksum
 from tuner.training.memory import exhausted_memory
+from tuner.training.threads import limit_threads
 from tuner.training.trainer import Trainer, checked_numbers, choose_device, find_trainer, train_one_epoch
 
 _ENDS = {
@@ -75,6 +76,11 @@ class AttemptRunner:
         self._trainer: Trainer | None = None
         self._layers: list[str] | None = None
 
+    @property
+    def epoch(self) -> int:
+        """The epoch that was begun last, 0 before the first."""
+        return self._epoch
+
     def run_epoch(self) -> EpochReport | Broken:
         """Train until the next epoch that has figures and say what came of it."""
         self._time_limit.begin()
@@ -115,6 +121,8 @@ class AttemptRunner:
             from tuner.training.device import prepare_process
 
             prepare_process(job.cpus)
+        else:
+            limit_threads(job.cpus)
         self._refuse_changed_data()
         trainer = make(job.assignment.configuration, self._data, choose_device(job.gpus))
         self._epoch = self._saving.restore(job.assignment, trainer)
@@ -136,4 +144,12 @@ class AttemptRunner:
             )
 
     def _place(self) -> Place:
-        return Place(socket.gethostname(), os.getpid(), choose_device(self._job.gpus))
+        return Place(socket.gethostname(), os.getpid(), self._device())
+
+    def _device(self) -> str:
+        device = choose_device(self._job.gpus)
+        if "torch" not in sys.modules:
+            return device
+        from tuner.training.device import device_name
+
+        return device_name(device)

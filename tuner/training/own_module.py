@@ -7,6 +7,7 @@ launch on many would find. See docs/decisions/0007-own-trainers-travel.md.
 
 import ast
 import atexit
+import hashlib
 import importlib
 import importlib.util
 import os
@@ -37,6 +38,14 @@ class OwnModule:
     name: str
     files: Mapping[str, bytes]
     left_behind: tuple[str, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Of all its files and their names: another one as soon as anything in them is."""
+        digest = hashlib.sha256()
+        for path, content in sorted(self.files.items()):
+            digest.update(f"{path}\0{len(content)}\0".encode() + content)
+        return digest.hexdigest()
 
     def install(self, within: str | None = None) -> None:
         """Make the module importable in this process, and the folders left behind not importable.
