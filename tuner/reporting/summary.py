@@ -108,7 +108,7 @@ def hours_left(study: Standing) -> float | None:
     if budget.get("hours") is not None:
         left.append(budget["hours"] - study.hours)
     if budget.get("trials") is not None and study.epochs_per_hour:
-        # an interrupted trial is trained again from its first epoch
+        # at most: an interrupted trial whose checkpoints are lost begins anew
         begun = sum(epochs - trial.epoch for trial in study.running) + study.trials["interrupted"] * epochs
         new = budget["trials"] - sum(study.trials.values())
         left.append((max(new, 0) * epochs + begun) / study.epochs_per_hour)
