@@ -104,7 +104,7 @@ def launch(
             with _registered(space, storage, fingerprint, files, say) as registered:
                 if display is not None:
                     display.begin()
-                executor = make_executor(space, data) if make_executor else _ray_tune(space, data, files)
+                executor = make_executor(space, data) if make_executor else _ray_tune(space, data, files, say)
                 try:
                     study = _start(executor, registered, space, interrupts, say)
                     shown: Decider = study
@@ -138,12 +138,12 @@ def _start(executor: Executor, launched: _Launch, space: SearchSpace, interrupts
     )
 
 
-def _ray_tune(space: SearchSpace, data: Any, files: CheckpointFiles | None) -> Executor:
+def _ray_tune(space: SearchSpace, data: Any, files: CheckpointFiles | None, say: Say) -> Executor:
     from tuner.execution.ray_tune import RayTuneExecutor  # seconds of import, after everything that may be refused
 
     every = space.checkpoint.every
     return RayTuneExecutor(
-        space.trainer, data, space.resources, space.concurrency, files, 1 if every == "never" else every
+        space.trainer, data, space.resources, space.concurrency, files, 1 if every == "never" else every, say
     )
 
 

@@ -8,9 +8,7 @@ import logging
 import math
 import os
 import secrets
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,6 +38,7 @@ from tuner.checkpoint_files import CheckpointFiles
 from tuner.errors import InputError, TunerError
 from tuner.events import Assignment, AttemptEnd, Decider, EpochReport, Idle
 from tuner.execution.attempt import AttemptRunner, Broken, Job
+from tuner.execution.footprint import Footprint, sweep
 from tuner.execution.keeper import start_keeper
 from tuner.execution.output import OutputCapture
 from tuner.execution.saving import Keeper
@@ -62,6 +61,7 @@ class RayTuneExecutor:
         concurrency: how many attempts at once, or auto: as many as fit.
         files: where checkpoints go; None to keep none.
         checkpoint_every: save after epochs that are multiples of it, and after the last.
+        say: takes a line about what dead launches left on this machine.
     After `start`, `cpus` and `gpus` are an attempt's share and `concurrency` is how many fit.
     """
 
@@ -73,6 +73,7 @@ class RayTuneExecutor:
         concurrency: int | str,
         files: CheckpointFiles | None = None,
         checkpoint_every: int = 1,
+        say: Callable[[str], None] = print,
     ) -> None:
         self._files = files
         self._checkpoint_every = checkpoint_every
@@ -80,7 +81,9 @@ class RayTuneExecutor:
         self._data = data
         self._resources = resources
         self._wanted_concurrency = concurrency
-        self._folder = Path(tempfile.mkdtemp(prefix="tuner-", dir="/tmp"))  # short: socket paths end at 107 bytes
+        self._say = say
+        self._footprint = Footprint()
+        self._folder = self._footprint.folder
         self.cpus = 1.0
         self.gpus = 0.0
         self.concurrency = 1
@@ -92,6 +95,9 @@ class RayTuneExecutor:
         Raises: InputError: an attempt asks for more than this machine has.
         """
         _quiet()
+        for line in sweep():
+            self._say(line)
+        self._footprint.begin()
         ray.init(
             address="local",
             include_dashboard=False,
@@ -157,9 +163,11 @@ class RayTuneExecutor:
             raise TunerError("Ray Tune ended the run before the study was finished; launch it again to go on")
 
     def stop(self) -> None:
-        """End Ray and remove what it wrote."""
-        ray.shutdown()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """End Ray, whatever else the launch has started, and remove what they wrote."""
+        try:
+            ray.shutdown()
+        finally:
+            self._footprint.end()
 
 
 class _Attempts:
