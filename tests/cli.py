@@ -23,6 +23,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._mark = f"TUNER_TEST={uuid.uuid4().hex}"
+        self._commands: list[int] = []
         shutil.copy(trainers.__file__, path / "trainers.py")
         (path / "home").mkdir()
         name, _, value = self._mark.partition("=")
@@ -43,27 +44,48 @@ class Folder:
 
     def run(self, *arguments: str, timeout: float = 240, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run([*COMMAND, *arguments], cwd=self.path, env={**self.environment, **environment},
-                              capture_output=True, text=True, timeout=timeout)  # fmt: skip
+        with subprocess.Popen([*COMMAND, *arguments], cwd=self.path, env={**self.environment, **environment},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # fmt: skip
+            self._commands.append(process.pid)
+            try:
+                output, error = process.communicate(timeout=timeout)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, output, error)
 
     def start(self, *arguments: str) -> "Running":
         """Start a command in a process group of its own, as a shell does."""
         output = open(self.path / f"output-{uuid.uuid4().hex[:6]}.txt", "w+")
         process = subprocess.Popen([*COMMAND, *arguments], cwd=self.path, env=self.environment, stdout=output,
                                    stderr=subprocess.STDOUT, text=True, process_group=0)  # fmt: skip
+        self._commands.append(process.pid)
         return Running(process, Path(output.name))
 
     def files(self) -> set[str]:
         """What lies in the folder beside what was put there."""
         return {p.name for p in self.path.iterdir()} - {"home", "trainers.py", "__pycache__"}
 
+    def launch_folders(self) -> list[Path]:
+        """Temporary folders of launches that were started from here: Ray puts the driver's pid into a session's name."""
+        sessions = Path("/tmp").glob("tuner-*/ray/session_*")
+        return [path.parents[1] for path in sessions if path.name.rpartition("_")[2] in map(str, self._commands)]
+
     def processes(self) -> list[str]:
         """Command lines of living processes that were started from here."""
-        found = []
+        return list(self._processes().values())
+
+    def pid_of(self, words: str) -> int:
+        """The one living process started from here that has the words in its command line."""
+        (pid,) = [pid for pid, command in self._processes().items() if words in command]
+        return pid
+
+    def _processes(self) -> dict[int, str]:
+        found = {}
         for entry in Path("/proc").iterdir():
             try:
                 if entry.name.isdigit() and self._mark.encode() in (entry / "environ").read_bytes():
-                    found.append((entry / "cmdline").read_text().replace("\0", " "))
+                    found[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
             except OSError:
                 continue
         return found
@@ -72,7 +94,7 @@ class Folder:
         """kill -9 of a process that was started from here."""
         os.kill(pid, signal.SIGKILL)
 
-    def wait_until_no_process_is_left(self, seconds: float = 60) -> None:
+    def wait_until_no_process_is_left(self, seconds: float = 20) -> None:
         """Wait; fails when the time is over."""
         deadline = time.monotonic() + seconds
         while self.processes():

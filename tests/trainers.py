@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,6 +44,14 @@ class Diary(Curve):
         with open(self.configuration["diary"], "a") as file:
             file.write(f"{self.configuration['x']} {self.epoch + 1}\n")
         return super().train_epoch()
+
+
+class Forgetful(Diary):
+    """Leaves a process behind, an orphan in a session of its own, out of reach of signals to groups."""
+
+    def __init__(self, configuration: Mapping[str, Any], data: Any, device: str) -> None:
+        super().__init__(configuration, data, device)
+        subprocess.run(["sh", "-c", "sleep 600 &"], start_new_session=True, check=True)
 
 
 class Shared(Curve):

@@ -100,7 +100,7 @@ def launch(
             with _registered(space, storage, of_data, files, say) as registered:
                 if display is not None:
                     display.begin()
-                executor = make_executor(space, data) if make_executor else _ray_tune(space, data, files)
+                executor = make_executor(space, data) if make_executor else _ray_tune(space, data, files, say)
                 try:
                     study = _start(executor, registered, space, interrupts, say)
                     shown: Decider = study
@@ -134,19 +134,10 @@ def _start(executor: Executor, launched: _Launch, space: SearchSpace, interrupts
     )
 
 
-def _ray_tune(space: SearchSpace, data: Any, files: CheckpointFiles | None) -> Executor:
+def _ray_tune(space: SearchSpace, data: Any, files: CheckpointFiles | None, say: Say) -> Executor:
     from tuner.execution.ray_tune import RayTuneExecutor  # seconds of import, after everything that may be refused
 
-    every = space.checkpoint.every
-    return RayTuneExecutor(
-        space.trainer,
-        data,
-        space.resources,
-        space.concurrency,
-        files,
-        1 if every == "never" else every,
-        space.trial_timeout_seconds,
-    )
+    return RayTuneExecutor(space, data, files, say)
 
 
 def _best_so_far(space: SearchSpace, storage: str) -> tuple[float, int] | None:

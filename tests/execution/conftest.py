@@ -1,4 +1,4 @@
-"""Launches through Ray, in a folder of their own, that leave no process behind."""
+"""Launches through Ray, in a folder of their own, that leave no process and no folder behind."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,3 +13,4 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
     made = Folder(tmp_path)
     yield made
     made.wait_until_no_process_is_left()
+    assert made.launch_folders() == []

@@ -1,23 +1,27 @@
 """What is said when Ray finds less than is asked for, or ends a run by itself; Ray is not started."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ray import tune
 
+from tests.studies import make_space
 from tuner.errors import InputError, TunerError
 from tuner.execution import ray_tune
 from tuner.execution.ray_tune import RayTuneExecutor
-from tuner.search_space import Resources
 
 
 @pytest.fixture
-def executor(monkeypatch: pytest.MonkeyPatch) -> RayTuneExecutor:
+def executor(monkeypatch: pytest.MonkeyPatch) -> Iterator[RayTuneExecutor]:
     monkeypatch.setattr(ray_tune.ray, "init", lambda **arguments: None)
     monkeypatch.setattr(ray_tune.ray, "put", lambda data: data)
+    monkeypatch.setattr(ray_tune.ray, "get", lambda reference: reference)
     monkeypatch.setattr(ray_tune.ray, "cluster_resources", lambda: {"CPU": 1.0})
-    return RayTuneExecutor("tests.trainers:Curve", None, Resources(cpus=2), "auto")
+    made = RayTuneExecutor(make_space(resources={"cpus": 2}), None)
+    yield made
+    made.stop()
 
 
 def test_a_trial_that_asks_for_more_than_ray_finds_is_refused(executor: RayTuneExecutor) -> None:

@@ -4,6 +4,7 @@ Tune's hooks are adapters: `suggest` asks the study for the next attempt, `on_tr
 Tune is one attempt at a trial of the study. Tune's checkpoints, pauses, loggers and snapshots are not used.
 """
 
+import atexit
 import logging
 import math
 import os
@@ -41,6 +42,7 @@ from tuner.errors import InputError, TunerError
 from tuner.events import Assignment, Decider, EpochReport, Idle
 from tuner.execution.attempt import AttemptRunner, Broken, Job
 from tuner.execution.deaths import how_it_died
+from tuner.execution.footprint import Footprint, sweep
 from tuner.execution.hanging import HangLimit
 from tuner.execution.keeper import start_keeper
 from tuner.execution.last_words import AttemptFiles, read_last_words
@@ -48,7 +50,7 @@ from tuner.execution.output import OutputCapture
 from tuner.execution.ray_repairs import survive_out_of_memory
 from tuner.execution.saving import Keeper
 from tuner.execution.shared_data import checksum
-from tuner.search_space import Resources
+from tuner.search_space import SearchSpace
 from tuner.training.own_module import OwnModule
 from tuner.training.trainer import own_module
 
@@ -61,34 +63,26 @@ class RayTuneExecutor:
     """Runs a study on a Ray of its own on this machine.
 
     Args:
-        trainer: the trainer's name, as in a search space.
+        space: says which trainer, what an attempt is given, how many at once, how often to save, how long an epoch may take.
         data: what every attempt is given, or None; each node holds one copy in shared memory.
-        resources: what one attempt is given.
-        concurrency: how many attempts at once, or auto: as many as fit.
         files: where checkpoints go; None to keep none.
-        checkpoint_every: save after epochs that are multiples of it, and after the last.
-        timeout_seconds: how long an epoch may take; None for any time.
+        say: takes a line about what dead launches left on this machine.
     After `start`, `cpus` and `gpus` are an attempt's share and `concurrency` is how many fit.
     """
 
     def __init__(
         self,
-        trainer: str,
+        space: SearchSpace,
         data: Any,
-        resources: Resources,
-        concurrency: int | str,
         files: CheckpointFiles | None = None,
-        checkpoint_every: int = 1,
-        timeout_seconds: float | None = None,
+        say: Callable[[str], None] = print,
     ) -> None:
-        self._files = files
-        self._timeout_seconds = timeout_seconds
-        self._checkpoint_every = checkpoint_every
-        self._trainer = trainer
+        self._space = space
         self._data = data
-        self._resources = resources
-        self._wanted_concurrency = concurrency
-        self._folder = Path(tempfile.mkdtemp(prefix="tuner-", dir="/tmp"))  # short: socket paths end at 107 bytes
+        self._files = files
+        self._say = say
+        self._footprint = Footprint()
+        self._folder = self._footprint.folder
         self.cpus = 1.0
         self.gpus = 0.0
         self.concurrency = 1
@@ -100,6 +94,9 @@ class RayTuneExecutor:
         Raises: InputError: an attempt asks for more than this machine has.
         """
         _quiet()
+        for line in sweep():
+            self._say(line)
+        self._footprint.begin()
         ray.init(
             address="local",
             include_dashboard=False,
@@ -110,8 +107,9 @@ class RayTuneExecutor:
         )
         have = ray.cluster_resources()
         have_cpus, have_gpus = have.get("CPU", 0.0), have.get("GPU", 0.0)
-        self.cpus = 1.0 if self._resources.cpus == "auto" else float(self._resources.cpus)
-        self.gpus = float(min(1.0, have_gpus)) if self._resources.gpus == "auto" else float(self._resources.gpus)
+        wanted = self._space.resources
+        self.cpus = 1.0 if wanted.cpus == "auto" else float(wanted.cpus)
+        self.gpus = float(min(1.0, have_gpus)) if wanted.gpus == "auto" else float(wanted.gpus)
         fits = math.floor(have_cpus / self.cpus)
         if self.gpus:
             fits = min(fits, math.floor(have_gpus / self.gpus))
@@ -120,7 +118,8 @@ class RayTuneExecutor:
                 f"resources: a trial asks for {self.cpus:g} CPUs and {self.gpus:g} GPUs; this machine has "
                 f"{have_cpus:g} and {have_gpus:g}; lower resources.cpus or resources.gpus"
             )
-        self.concurrency = fits if self._wanted_concurrency == "auto" else min(fits, int(self._wanted_concurrency))
+        at_once = self._space.concurrency
+        self.concurrency = fits if at_once == "auto" else min(fits, at_once)
 
     def run(self, study: Decider) -> None:
         """Run until the study says finished.
@@ -129,16 +128,9 @@ class RayTuneExecutor:
         """
         survive_out_of_memory()
         data = ray.put(self._data)
-        seen = checksum(ray.get(data))
-
-        def make_job(assignment: Assignment) -> Job:
-            return Job(
-                assignment, self._trainer, self.cpus, self.gpus, self._checkpoint_every, seen, self._timeout_seconds
-            )
-
-        attempts = _Attempts(study, make_job, str(self._folder), self._timeout_seconds)
+        attempts = _Attempts(study, self._job_maker(checksum(ray.get(data))), str(self._folder))
         keeper = None if self._files is None else start_keeper(self._files.base)
-        parcel = _Parcel(own_module(self._trainer), str(self._folder), data, keeper)
+        parcel = _Parcel(own_module(self._space.trainer), str(self._folder), data, keeper)
         trainable = tune.with_resources(
             tune.with_parameters(_Worker, parcel=parcel), {"cpu": self.cpus, "gpu": self.gpus}
         )
@@ -172,10 +164,19 @@ class RayTuneExecutor:
         if not attempts.finished:
             raise TunerError("Ray Tune ended the run before the study was finished; launch it again to go on")
 
+    def _job_maker(self, checksum_of_data: int | None) -> Callable[[Assignment], Job]:
+        every, timeout = self._space.checkpoint.every, self._space.trial_timeout_seconds
+        saves_after = 1 if every == "never" else every
+        return lambda assignment: Job(
+            assignment, self._space.trainer, self.cpus, self.gpus, saves_after, checksum_of_data, timeout
+        )
+
     def stop(self) -> None:
-        """End Ray and remove what it wrote."""
-        ray.shutdown()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """End Ray, whatever else the launch has started, and remove what they wrote."""
+        try:
+            ray.shutdown()
+        finally:
+            self._footprint.end()
 
 
 class _HoursAreSpent(BaseException):
@@ -185,14 +186,11 @@ class _HoursAreSpent(BaseException):
 class _Attempts:
     """The study's attempts by Tune's trial ids; shared by the two hooks."""
 
-    def __init__(
-        self, study: Decider, make_job: Callable[[Assignment], Job], folder: str, timeout_seconds: float | None
-    ) -> None:
+    def __init__(self, study: Decider, make_job: Callable[[Assignment], Job], folder: str) -> None:
         self._study = study
         self._job = make_job
         self._folder = folder
-        self._timeout_seconds = timeout_seconds
-        self._running: dict[str, Assignment] = {}
+        self._running: dict[str, Job] = {}
         self._ask_at = 0.0
         self.finished = False
         self.broke: Exception | None = None  # what an event of the study raised
@@ -213,12 +211,12 @@ class _Attempts:
             if answer is Idle.SPENT:
                 raise _HoursAreSpent
             return None
-        self._running[tune_id] = answer
-        return self._job(answer)
+        job = self._running[tune_id] = self._job(answer)
+        return job
 
     def stops_after(self, tune_id: str, answer: EpochReport | Broken) -> bool:
         """Hand the study what a worker said; whether the attempt ends."""
-        assignment = self._running[tune_id]
+        assignment = self._running[tune_id].assignment
         if isinstance(answer, Broken):
             self._ask(lambda: self._study.on_end(assignment, answer.end, answer.traceback, answer.output))
             return self._forget(tune_id)
@@ -226,11 +224,11 @@ class _Attempts:
 
     def lost(self, tune_id: str, words: str) -> None:
         """Tune says that the attempt's worker is gone."""
-        assignment = self._running.get(tune_id)
-        if assignment is not None:
-            left = read_last_words(self._folder, assignment)
-            end, told = how_it_died(words, left, self._timeout_seconds)
-            self._ask(lambda: self._study.on_end(assignment, end, told, left.output))
+        job = self._running.get(tune_id)
+        if job is not None:
+            left = read_last_words(self._folder, job.assignment)
+            end, told = how_it_died(words, left, job.timeout_seconds)
+            self._ask(lambda: self._study.on_end(job.assignment, end, told, left.output))
             self._forget(tune_id)
 
     def _ask(self, event: Callable[[], Answer]) -> Answer:
@@ -299,7 +297,7 @@ class _Worker(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any], parcel: _Parcel | None = None) -> None:
         assert parcel is not None  # Tune wants a default
-        self._folder = parcel.folder if os.path.isdir(parcel.folder) else tempfile.mkdtemp(prefix="tuner-worker-")
+        self._folder = parcel.folder if os.path.isdir(parcel.folder) else _temporary_folder()
         self._output = OutputCapture(Path(self._folder, f"worker-{os.getpid()}.output"))
         if parcel.own_module is not None:
             parcel.own_module.install(within=parcel.folder)
@@ -317,6 +315,13 @@ class _Worker(tune.Trainable):  # type: ignore[misc]
 
     def step(self) -> dict[str, Any]:
         return {_ANSWER: self._runner.run_epoch()}
+
+
+def _temporary_folder() -> str:
+    """For a worker on another machine than the driver's."""
+    folder = tempfile.mkdtemp(prefix="tuner-worker-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 class _SaidByUs(logging.Filter):
