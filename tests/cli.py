@@ -77,8 +77,12 @@ class Folder:
 
     def pid_of(self, words: str) -> int:
         """The one living process started from here that has the words in its command line."""
-        (pid,) = [pid for pid, command in self._processes().items() if words in command]
+        (pid,) = self.pids_of(words)
         return pid
+
+    def pids_of(self, words: str) -> list[int]:
+        """All of them."""
+        return [pid for pid, command in self._processes().items() if words in command]
 
     def _processes(self) -> dict[int, str]:
         found = {}

@@ -1,6 +1,7 @@
 """A study through Ray whose workers, drivers and database die over and over: it ends as one that was never disturbed."""
 
 import random
+import shutil
 import signal
 import sqlite3
 import time
@@ -19,7 +20,6 @@ from storage.store import ATTEMPT, EPOCH_METRIC, LAUNCH, TRIAL
 from tests.cli import Folder, Running
 from tests.studies import make_space, optuna_trials, rows, simulate
 
-WORKER_KILLS, DRIVER_KILLS, DATABASE_OUTAGES = 20, 6, 2
 RUNG = {"name": "asha", "min_epochs": 3, "reduction_factor": 2}
 
 
@@ -30,12 +30,24 @@ class Chaos:
         start: launches the study, or goes on with it.
         url: its database.
         outage: makes the database unusable for some seconds.
+        workers, drivers, outages: how many of each.
     """
 
-    def __init__(self, folder: Folder, start: Callable[[], Running], url: str, outage: Callable[[], None], seed: int):
+    def __init__(
+        self,
+        folder: Folder,
+        start: Callable[[], Running],
+        url: str,
+        outage: Callable[[], None],
+        seed: int,
+        workers: int = 20,
+        drivers: int = 6,
+        outages: int = 2,
+    ) -> None:
         self._folder, self._start, self._url, self._outage = folder, start, url, outage
         self._rng = random.Random(seed)
-        self._due = ["worker"] * WORKER_KILLS + ["driver"] * DRIVER_KILLS + ["database"] * DATABASE_OUTAGES
+        self._workers, self._drivers = workers, drivers
+        self._due = ["worker"] * workers + ["driver"] * drivers + ["database"] * outages
         self._rng.shuffle(self._due)
         self.output = ""
 
@@ -48,12 +60,33 @@ class Chaos:
                 running.end(signal.SIGKILL)
                 self.output += running.output()
                 running = self._start()
+            elif what == "worker":
+                while not self._killed(self._worker_that_got_on(running)):
+                    pass
             else:
-                worker = self._worker_that_got_on(running)
-                time.sleep(self._rng.uniform(0.0, 0.3))
-                self._folder.kill(worker) if what == "worker" else self._outage()
+                self._worker_that_got_on(running)
+                self._outage()
         assert running.process.wait(timeout=200) == 0, running.output()
         self.output += running.output()
+
+    def assert_it_was_noted(self) -> None:
+        """The database tells of what was killed."""
+        engine = open_existing(self._url).engine
+        with engine.connect() as connection:
+            attempts = list(connection.execute(sa.select(ATTEMPT.c.outcome)).scalars())
+            launches = list(connection.execute(sa.select(LAUNCH.c.outcome)).scalars())
+        engine.dispose()
+        assert attempts.count("worker_lost") >= self._workers - self._drivers  # a driver killed meanwhile said nothing
+        assert launches.count("died") >= self._drivers - 2  # killed before it had a row, it was none
+        assert launches[-1] == "finished"
+
+    def _killed(self, worker: int) -> bool:
+        time.sleep(self._rng.uniform(0.0, 0.3))
+        try:
+            self._folder.kill(worker)
+        except ProcessLookupError:  # its launch has ended it
+            return False
+        return True
 
     def _worker_that_got_on(self, running: Running) -> int:
         """The process of an attempt that has recorded an epoch: dying twice without one would be a failure of the trial."""
@@ -67,7 +100,7 @@ class Chaos:
         while time.monotonic() < deadline:
             assert running.process.poll() is None, f"the study ended before its time\n{running.output()}"
             found = self._ask(query)
-            if found is not None and any(pid == found for pid in self._folder.pids("ray::")):
+            if found in self._folder.pids_of("ray::"):
                 return found
             time.sleep(0.1)
         raise AssertionError(f"no trial gets on\n{running.output()}")
@@ -96,13 +129,14 @@ def assert_nothing_is_lost(folder: Folder, url: str, undisturbed: str, trials: i
     checkpoints = {path.name for path in folder.path.rglob("*.checkpoint*") if path.is_file()}
     assert 1 <= len(checkpoints) <= 3  # of the best three trials
     assert {name.rpartition(".")[2] for name in checkpoints} == {"checkpoint"}
-    assert folder.files() - {
+    ours = (
         "space.yaml",
         "chaos.db",
-        "chaos.db.checkpoints",
-        "tuner-checkpoints",
         "undisturbed.db",
-    } == {path.name for path in folder.path.glob("output-*.txt")}
+        "tuner-checkpoints",
+        "output-",
+    )  # a database with its log and lock
+    assert [name for name in folder.files() if not name.startswith(ours)] == []
 
 
 @pytest.fixture
@@ -120,14 +154,26 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str
 
 
 def curve_study(folder: Folder) -> tuple[str, str]:
-    """A study of twelve trials without real training; the name of its file, and the database of an undisturbed one."""
+    """A study of 24 trials without real training; the name of its file, and the database of an undisturbed one."""
     changes: dict[str, Any] = {
-        "sampler": {"name": "tpe", "seed": 3}, "early_stopping": RUNG, "budget": {"trials": 12},
+        "sampler": {"name": "tpe", "seed": 3}, "early_stopping": RUNG, "budget": {"trials": 24},
         "settings": {"epochs": 8, "sleep": 0.3},
     }  # fmt: skip
     undisturbed = f"sqlite:///{folder.path}/undisturbed.db"
     simulate(make_space(**changes), undisturbed)
     return folder.write("space.yaml", concurrency=1, **changes), undisturbed
+
+
+def locking(database: Path) -> Callable[[], None]:
+    """Holds a SQLite file's write lock for some seconds, as a long reader of another program may."""
+
+    def lock() -> None:
+        holder = sqlite3.connect(database, isolation_level=None, timeout=60)
+        holder.execute("BEGIN IMMEDIATE")
+        time.sleep(4)
+        holder.close()
+
+    return lock
 
 
 @pytest.mark.chaos
@@ -142,13 +188,25 @@ def test_a_study_on_postgresql_survives_kills_of_workers_drivers_and_its_server(
     chaos.run()
     assert "the database does not answer" in chaos.output
     assert "the database answers again, after" in chaos.output
-    assert_nothing_is_lost(folder, url, undisturbed, trials=12)
-    assert_it_was_disturbed(url)
+    assert_nothing_is_lost(folder, url, undisturbed, trials=24)
+    chaos.assert_it_was_noted()
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(900)
-def test_networks_in_training_on_sqlite_survive_kills_of_workers_drivers_and_a_locked_file(folder: Folder) -> None:
+def test_a_study_on_sqlite_survives_kills_of_workers_drivers_and_a_locked_file(folder: Folder) -> None:
+    url = f"sqlite:///{folder.path}/chaos.db"
+    space, undisturbed = curve_study(folder)
+    start = lambda: folder.start("launch", space, "--storage", url)  # noqa: E731
+    chaos = Chaos(folder, start, url, locking(folder.path / "chaos.db"), seed=2)
+    chaos.run()
+    assert_nothing_is_lost(folder, url, undisturbed, trials=24)
+    chaos.assert_it_was_noted()
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
+def test_networks_that_train_come_to_the_same_figures_whatever_is_killed(folder: Folder) -> None:
     url, undisturbed = f"sqlite:///{folder.path}/chaos.db", f"sqlite:///{folder.path}/undisturbed.db"
     space = folder.write(
         "space.yaml", trainer="vgg", metric={"name": "validation_accuracy", "goal": "maximize"},
@@ -159,18 +217,12 @@ def test_networks_in_training_on_sqlite_survive_kills_of_workers_drivers_and_a_l
     )  # fmt: skip
     ended = folder.run("launch", space, "--storage", undisturbed)
     assert ended.returncode == 0, ended.stderr
-
-    def lock() -> None:
-        holder = sqlite3.connect(folder.path / "chaos.db", isolation_level=None, timeout=60)
-        holder.execute("BEGIN IMMEDIATE")
-        time.sleep(4)
-        holder.close()
-
-    Chaos(folder, lambda: folder.start("launch", space, "--storage", url), url, lock, seed=2).run()
-    for path in Path(folder.path, "undisturbed.db.checkpoints").rglob("*.checkpoint"):
-        path.unlink()
+    shutil.rmtree(folder.path / "undisturbed.db.checkpoints")
+    start = lambda: folder.start("launch", space, "--storage", url)  # noqa: E731
+    chaos = Chaos(folder, start, url, locking(folder.path / "chaos.db"), seed=3, workers=6, drivers=2, outages=1)
+    chaos.run()
     assert_nothing_is_lost(folder, url, undisturbed, trials=12)
-    assert_it_was_disturbed(url)
+    chaos.assert_it_was_noted()
 
 
 @pytest.mark.chaos
@@ -195,14 +247,3 @@ def test_a_launch_that_is_put_to_sleep_and_taken_over_finds_its_late_results_ref
     assert "trial   1" in sleeper.output()  # awake, it shares the study
     simulate(make_space(budget={"trials": 3}, **changes), f"sqlite:///{folder.path}/undisturbed.db")
     assert_nothing_is_lost(folder, url, f"sqlite:///{folder.path}/undisturbed.db", trials=3)
-
-
-def assert_it_was_disturbed(url: str) -> None:
-    engine = open_existing(url).engine
-    with engine.connect() as connection:
-        attempts = list(connection.execute(sa.select(ATTEMPT.c.outcome)).scalars())
-        launches = list(connection.execute(sa.select(LAUNCH.c.outcome)).scalars())
-    engine.dispose()
-    assert attempts.count("worker_lost") >= WORKER_KILLS - DRIVER_KILLS  # a driver killed meanwhile could not say so
-    assert launches.count("died") >= DRIVER_KILLS - 2  # killed before it had a row, it was none
-    assert launches[-1] == "finished"
