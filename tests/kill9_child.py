@@ -1,7 +1,12 @@
-"""A launch on the simulated executor that kills itself (-9) before its n-th SQL statement: URL SAMPLER N (0: never)."""
+"""A launch on the simulated executor that is killed (-9) before a random SQL statement, over and over, until it is finished.
+
+Prints how many kills it took: URL SAMPLER SEED (0: never killed). Each launch is a fork of this process, which has imported
+everything and opened nothing, so that hundreds of kills take seconds.
+"""
 
 import math
 import os
+import random
 import signal
 import sys
 from collections.abc import Mapping
@@ -12,6 +17,8 @@ import sqlalchemy as sa
 from tests.studies import make_space, simulate
 from tests.trainers import curve
 from tuner.execution.simulated import SimulatedExecutor
+
+STATEMENTS = (20, 240)  # of which one is the last; a launch needs the first hundred or so to begin
 
 
 def sometimes_nan(configuration: Mapping[str, Any], epoch: int) -> dict[str, float]:
@@ -25,7 +32,7 @@ def flow(configuration: Mapping[str, Any], epoch: int) -> dict[str, float]:
     return {"entry": configuration["x"] / epoch, "linear": configuration["x"]}
 
 
-def main(url: str, sampler: str, kill_before: int) -> None:
+def launch(url: str, sampler: str, kill_before: int) -> None:
     """Go on with the study until it is finished or this process is dead."""
     count = 0
 
@@ -41,5 +48,23 @@ def main(url: str, sampler: str, kill_before: int) -> None:
     simulate(space, url, SimulatedExecutor(sometimes_nan, gradient_flow=flow))
 
 
+def run_to_the_end(url: str, sampler: str, seed: int) -> int:
+    """Launch until a launch is not killed any more; returns the number of kills."""
+    rng = random.Random(seed)
+    kills = 0
+    while True:
+        kill_before = rng.randint(*STATEMENTS) if seed else 0
+        pid = os.fork()
+        if pid == 0:
+            launch(url, sampler, kill_before)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if status == 0:
+            return kills
+        if status != -signal.SIGKILL:
+            raise SystemExit(f"the launch ended with {status}")
+        kills += 1
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    print(run_to_the_end(sys.argv[1], sys.argv[2], int(sys.argv[3])))
