@@ -1,7 +1,11 @@
 """What Ray 2.60 does wrong where no option of its helps, mended here."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import ray
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 
@@ -23,3 +27,28 @@ def survive_out_of_memory() -> None:
 
     actor_task_failed.knows_out_of_memory = True  # type: ignore[attr-defined]
     setattr(RayActorManager, task_failed.__name__, actor_task_failed)
+
+
+@contextmanager
+def deaf_to_sigterm() -> Iterator[None]:
+    """Processes that are started inside never hear SIGTERM, which Slurm, systemd and `timeout` send to each single one: Ray's
+    server would end before the launch, and Ray then ends the launch with exit code 1 before it can say a word."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def hear_sigterm() -> None:
+    """A worker and what it starts are ended by SIGTERM as usual, though its parents are deaf to it."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def shut_down() -> None:
+    """End Ray at once: it would wait a second for each of its processes to heed a SIGTERM. Nothing of it is to be kept."""
+    node = ray._private.worker._global_node
+    if node is not None:
+        kill = node.kill_all_processes
+        node.kill_all_processes = lambda **_: kill(check_alive=False, allow_graceful=False)
+    ray.shutdown()

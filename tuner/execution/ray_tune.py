@@ -47,7 +47,7 @@ from tuner.execution.hanging import HangLimit
 from tuner.execution.keeper import start_keeper
 from tuner.execution.last_words import AttemptFiles, read_last_words
 from tuner.execution.output import OutputCapture
-from tuner.execution.ray_repairs import survive_out_of_memory
+from tuner.execution.ray_repairs import deaf_to_sigterm, hear_sigterm, shut_down, survive_out_of_memory
 from tuner.execution.saving import Keeper
 from tuner.execution.shared_data import checksum
 from tuner.search_space import SearchSpace
@@ -97,14 +97,15 @@ class RayTuneExecutor:
         for line in sweep():
             self._say(line)
         self._footprint.begin()
-        ray.init(
-            address="local",
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            configure_logging=False,
-            _temp_dir=str(self._folder / "ray"),
-        )
+        with deaf_to_sigterm():
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=False,
+                _temp_dir=str(self._folder / "ray"),
+            )
         have = ray.cluster_resources()
         have_cpus, have_gpus = have.get("CPU", 0.0), have.get("GPU", 0.0)
         wanted = self._space.resources
@@ -174,7 +175,7 @@ class RayTuneExecutor:
     def stop(self) -> None:
         """End Ray, whatever else the launch has started, and remove what they wrote."""
         try:
-            ray.shutdown()
+            shut_down()
         finally:
             self._footprint.end()
 
@@ -297,6 +298,7 @@ class _Worker(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any], parcel: _Parcel | None = None) -> None:
         assert parcel is not None  # Tune wants a default
+        hear_sigterm()
         self._folder = parcel.folder if os.path.isdir(parcel.folder) else _temporary_folder()
         self._output = OutputCapture(Path(self._folder, f"worker-{os.getpid()}.output"))
         if parcel.own_module is not None:
