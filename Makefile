@@ -37,7 +37,7 @@ lint: $(VENV)/installed-test
 	$(BIN)/mypy
 
 orchestration: $(VENV)/installed-test
-	$(BIN)/python benchmarks/orchestration.py
+	$(BIN)/python -m benchmarks.orchestration
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
