@@ -14,14 +14,13 @@ import numpy as np
 import optuna
 import sqlalchemy as sa
 from optuna.distributions import distribution_to_json
-from optuna.storages._rdb.models import TrialValueModel
 from sqlalchemy import Connection
 
 from storage import launches
 from storage.checkpoints import CHECKPOINT, Checkpoint
 from storage.engine import open_for_launch
 from storage.store import ATTEMPT, DECISION, EPOCH_METRIC, GRADIENT_FLOW, LAUNCH, TRIAL, Place, StudyStore, create_study
-from storage.tables import OPTUNA_EPOCH_VALUES, OPTUNA_PARAMETERS, OPTUNA_TRIALS
+from storage.tables import OPTUNA_EPOCH_VALUES, OPTUNA_PARAMETERS, OPTUNA_TRIALS, OPTUNA_VALUES
 from tuner.events import EpochReport
 from tuner.rungs import rule_of
 from tuner.sampling import configuration_hash, make_sampler, propose
@@ -32,7 +31,6 @@ NAME, EPOCHS = "s", 20
 LAYERS = tuple(f"layer_{index:02d}" for index in range(38))
 PLACE = Place("node", 1, "cpu")
 _EPOCH_SECONDS = 60.0
-_OPTUNA_VALUES = TrialValueModel.__table__
 
 Row = tuple[Any, ...]
 
@@ -162,7 +160,7 @@ class _Rows:
         yield OPTUNA_TRIALS, "trial_id number study_id state datetime_start datetime_complete", self._optuna_trials()
         yield OPTUNA_PARAMETERS, "trial_id param_name param_value distribution_json", self._parameters()
         yield OPTUNA_EPOCH_VALUES, "trial_id step intermediate_value intermediate_value_type", self._epoch_values()
-        yield _OPTUNA_VALUES, "trial_id objective value value_type", self._values()
+        yield OPTUNA_VALUES, "trial_id objective value value_type", self._values()
         yield TRIAL, "trial_id study_id space_id status attempt bracket configuration_hash layers", self._trials()
         yield ATTEMPT, ("trial_id attempt launch_id node worker device cpus gpus epochs_before started_at ended_at "
                         "outcome output"), self._attempts()  # fmt: skip

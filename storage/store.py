@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 from sqlalchemy import Connection
 
+from storage import optuna_rows
 from storage.columns import database_now
 from storage.engine import away_in_words, optuna_joins
 from storage.errors import StudyNotFoundError
@@ -195,7 +196,7 @@ class StudyTransaction:
 
     def parameters(self, trial: TrialRecord) -> dict[str, Any]:
         """The values that the sampler chose for a trial."""
-        return dict(self._optuna.get_trial(trial.trial_id).params)
+        return optuna_rows.parameters_of_trials(self.connection, [trial.trial_id])[trial.trial_id]
 
     def add_trial(self, trial_id: int, bracket: int, configuration_hash: str) -> None:
         """Ours beside the trial that Optuna has just made; it is queued until an attempt starts."""
@@ -347,8 +348,7 @@ class StudyTransaction:
 
     def values_by_epoch(self, trial: TrialRecord) -> dict[int, float]:
         """Recorded epoch -> the objective's value, in order."""
-        values = self._optuna.get_trial(trial.trial_id).intermediate_values
-        return {epoch: values[epoch] for epoch in sorted(values)}
+        return optuna_rows.values_by_epoch(self.connection, trial.trial_id)
 
     def epoch_values(self, trial: TrialRecord) -> list[float]:
         """The objective's value of each recorded epoch, in order."""
@@ -356,8 +356,7 @@ class StudyTransaction:
 
     def values_and_numbers(self, trial_ids: Iterable[int]) -> dict[int, tuple[float, int]]:
         """Id -> (value, number) of finished trials."""
-        trials = {trial_id: self._optuna.get_trial(trial_id) for trial_id in trial_ids}
-        return {trial_id: (float(trial.values[0]), trial.number) for trial_id, trial in trials.items()}
+        return optuna_rows.values_and_numbers(self.connection, trial_ids)
 
     # -- decisions ------------------------------------------------------------------------------------------------------
 
