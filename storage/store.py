@@ -72,6 +72,7 @@ class StudyStore:
         self._database = database
         self.name = name
         self._optuna_study: optuna.Study | None = None
+        self._trial_ids: dict[int, int] = {}
 
     @contextmanager
     def transaction(self) -> Iterator["StudyTransaction"]:
@@ -89,7 +90,7 @@ class StudyStore:
                     self._optuna_study = self._load()
                 _lock_study(connection, self._optuna_study)
                 _refuse_deleted(connection, self._optuna_study)
-                yield StudyTransaction(connection, self._optuna_study)
+                yield StudyTransaction(connection, self._optuna_study, self._trial_ids)
         except BaseException:
             self._optuna_study = None
             raise
@@ -145,13 +146,18 @@ def _refuse_deleted(connection: Connection, study: optuna.Study) -> None:
 
 
 class StudyTransaction:
-    """One event of a study. Every method reads and writes inside the one transaction."""
+    """One event of a study. Every method reads and writes inside the one transaction.
 
-    def __init__(self, connection: Connection, optuna_study: optuna.Study) -> None:
+    Args:
+        trial_ids: number -> id where it was last found: where to look first, since Optuna's tables have no index on numbers.
+    """
+
+    def __init__(self, connection: Connection, optuna_study: optuna.Study, trial_ids: dict[int, int]) -> None:
         self.connection = connection
         self.optuna_study = optuna_study
         self.study_id: int = optuna_study._study_id
         self._optuna = optuna_study._storage
+        self._trial_ids = trial_ids
         self.discarded: list[str] = []  # files to be deleted after the commit
 
     def now(self) -> float:
@@ -184,7 +190,9 @@ class StudyTransaction:
 
     def trial(self, number: int) -> TrialRecord | None:
         """The trial of this number, or None when it was deleted."""
-        return self._find_trial(OPTUNA_TRIALS.c.number == number)
+        it, last_id = OPTUNA_TRIALS.c.number == number, self._trial_ids.get(number)
+        found = None if last_id is None else self._find_trial(it & (TRIAL.c.trial_id == last_id))
+        return found or self._find_trial(it)
 
     def trial_of_id(self, trial_id: int) -> TrialRecord | None:
         """The trial of this id of Optuna's."""
@@ -408,6 +416,7 @@ class StudyTransaction:
         row = self.connection.execute(query).one_or_none()
         if row is None:
             return None
+        self._trial_ids[row.number] = row.trial_id
         return TrialRecord(row.trial_id, row.number, row.status, row.attempt, row.bracket)
 
 
