@@ -21,6 +21,7 @@ from storage import optuna_rows
 from storage.columns import database_now
 from storage.engine import away_in_words, optuna_joins
 from storage.errors import StudyNotFoundError
+from storage.event_cache import EventCache
 from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS, TABLES
 
 LAUNCH, SPACE, TRIAL, ATTEMPT = (TABLES[f"tuner_{name}"] for name in ("launch", "space", "trial", "attempt"))
@@ -111,7 +112,7 @@ class StudyStore:
 
     def _load(self) -> optuna.Study:
         try:
-            return optuna.load_study(study_name=self.name, storage=self._database)
+            return optuna.load_study(study_name=self.name, storage=EventCache(self._database))
         except KeyError as error:
             raise StudyNotFoundError(_gone(self.name)) from error
 
@@ -157,6 +158,8 @@ class StudyTransaction:
         self.optuna_study = optuna_study
         self.study_id: int = optuna_study._study_id
         self._optuna = optuna_study._storage
+        assert isinstance(self._optuna, EventCache), "StudyStore loads it so"
+        self._optuna.begin_event()
         self._trial_ids = trial_ids
         self.discarded: list[str] = []  # files to be deleted after the commit
 
