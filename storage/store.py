@@ -22,6 +22,7 @@ from storage.columns import database_now
 from storage.engine import away_in_words, optuna_joins
 from storage.errors import StudyNotFoundError
 from storage.event_cache import EventCache
+from storage.rung_values import RungValues
 from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS, TABLES
 
 LAUNCH, SPACE, TRIAL, ATTEMPT = (TABLES[f"tuner_{name}"] for name in ("launch", "space", "trial", "attempt"))
@@ -388,15 +389,9 @@ class StudyTransaction:
             )
         )
 
-    def rung_values(self, rule: str, bracket: int, rung: int) -> list[float]:
-        """Values that earlier trials of the bracket had at the rung, in the order they came."""
-        query = sa.select(DECISION.c.value).where(
-            DECISION.c.study_id == self.study_id,
-            DECISION.c.rule == rule,
-            DECISION.c.bracket == bracket,
-            DECISION.c.rung == rung,
-        )
-        return list(self.connection.execute(query.order_by(DECISION.c.decision_id)).scalars())
+    def rung_values(self, rule: str, bracket: int, rung: int, goal: str) -> RungValues:
+        """Values that earlier trials of the bracket had at the rung, best first."""
+        return RungValues(self.connection, self.study_id, rule, bracket, rung, goal)
 
     # -- private --------------------------------------------------------------------------------------------------------
 

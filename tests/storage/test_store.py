@@ -19,7 +19,7 @@ from storage.engine import VERSION_TABLE, alembic_config, mask_passwords, open_e
 from storage.errors import DatabaseUnreachableError, StorageError, StudyBusyError, StudyNotFoundError
 from storage.reading import StudyReader, error_line
 from storage.requests import ask_to_stop
-from storage.store import DecisionRecord, StudyStore, StudyTransaction, TrialRecord, create_study
+from storage.store import DECISION, DecisionRecord, StudyStore, StudyTransaction, TrialRecord, create_study
 from storage.tables import TABLES
 from storage.trial_log import read_trial_log
 from tests.studies import make_space, rows, simulate
@@ -71,11 +71,8 @@ def test_a_value_survives_the_store(store: StudyStore, value: float) -> None:
         transaction.record_epoch(trial, 1, value, {"score": value})
         transaction.record_decision(trial, DecisionRecord(1, "asha", "go on", "why", value, 0, 1, 0.5))
     with store.transaction() as transaction:
-        same = [
-            transaction.metrics(trial, 1)["score"],
-            *transaction.epoch_values(trial),
-            *transaction.rung_values("asha", 0, 1),
-        ]
+        decided = transaction.connection.execute(sa.select(DECISION.c.value)).scalar_one()
+        same = [transaction.metrics(trial, 1)["score"], *transaction.epoch_values(trial), decided]
         np.testing.assert_array_equal(same, [value] * 3)
 
 
@@ -121,8 +118,22 @@ def test_what_one_launch_commits_another_sees_at_once(database_url: str) -> None
         transaction.record_decision(trial, DecisionRecord(1, "asha", "go on", "why", 0.5, 0, 1, None))
     with second.transaction() as transaction:
         assert transaction.count_trials() == 1
-        assert transaction.rung_values("asha", 0, 1) == [0.5]
-        assert transaction.rung_values("asha", 1, 1) == []
+        assert list(transaction.rung_values("asha", 0, 1, "minimize")) == [0.5]
+        assert list(transaction.rung_values("asha", 1, 1, "minimize")) == []
+
+
+@pytest.mark.parametrize("goal", ["maximize", "minimize"])
+def test_a_rungs_values_are_ranked_with_the_best_first_and_lower_as_better(store: StudyStore, goal: str) -> None:
+    values = [0.5, math.nan, -math.inf, 2.0, 0.5, -1.0, math.inf, 1e-300]
+    with store.transaction() as transaction:
+        for value in values:
+            trial = add_trial(transaction)
+            transaction.record_decision(trial, DecisionRecord(1, "asha", "go on", "why", value, 0, 1, None))
+            transaction.record_decision(trial, DecisionRecord(3, "asha", "go on", "why", 7.0, 0, 3, None))
+        found = transaction.rung_values("asha", 0, 1, goal)
+        sign = -1.0 if goal == "maximize" else 1.0
+        assert list(found) == sorted(sign * value for value in values if not math.isnan(value))
+        assert len(found) == 7
 
 
 def test_attempts_are_numbered_and_an_older_launchs_are_queued_again(store: StudyStore) -> None:
