@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
-from optuna.storages._cached_storage import _CachedStorage
 
 import tuner.sampling
+from storage.event_cache import EventCache
 
 
 class Costs:
@@ -65,9 +65,9 @@ class SamplersOwn:
     def __init__(self) -> None:
         self.ms = 0.0
         stored = Stopwatch()
-        for name, method in list(vars(_CachedStorage).items()):
-            if callable(method) and not name.startswith("_"):
-                setattr(_CachedStorage, name, stored.timed(method))
+        for name in dir(EventCache):
+            if callable(method := getattr(EventCache, name)) and not name.startswith("_"):
+                setattr(EventCache, name, stored.timed(method))
         propose_untimed = tuner.sampling.propose
 
         def propose(*arguments: Any, **options: Any) -> Any:
