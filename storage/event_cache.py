@@ -1,12 +1,12 @@
 """Optuna's cache of trials for events: it looks for news once an event, not at every question of a sampler.
 
-Optuna's own looks at each: eight statements and a pass over all trials, four times for one proposal of TPE, although an event
-has locked the study and only its own trial can change meanwhile. What the event writes of that trial is noted here as well.
+Optuna's own looks at each: eight statements and three passes over all trials, four times for one proposal of TPE, although an
+event has locked the study and only its own trial can change meanwhile. What the event writes of that trial is noted here too.
 """
 
 import copy
 import json
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import optuna
@@ -23,31 +23,50 @@ class EventCache(_CachedStorage):
         self.begin_event()
 
     def begin_event(self) -> None:
-        """What was known may have changed."""
-        self._trials: dict[int, FrozenTrial] | None = None  # by id, in the order of their numbers
-        self._begun: set[int] = set()  # ids of trials that this event made
+        """What was read may have changed."""
+        self._is_current = False
+        self._begun: set[int] = set()  # ids of trials that this event has made and knows in full
+        self._in_states: dict[tuple[TrialState, ...], list[int]] = {}  # numbers of trials, for states already asked for
+
+    def _read_trials_from_remote_storage(self, study_id: int) -> None:
+        if not self._is_current:
+            super()._read_trials_from_remote_storage(study_id)
+            self._is_current = True
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """Those of the database when the event first asked, and what it has written since."""
-        if self._trials is None:
-            self._trials = {trial._trial_id: trial for trial in super().get_all_trials(study_id, deepcopy=False)}
-        found = [trial for trial in self._trials.values() if states is None or trial.state in states]
+        """By their numbers: what the database held when the event first asked, and what the event has written since."""
+        self._read_trials_from_remote_storage(study_id)
+        wanted = tuple(state for state in TrialState if states is None or state in states)
+        if wanted not in self._in_states:
+            self._in_states[wanted] = self._numbers(study_id, wanted)
+        found = list(map(self._studies[study_id].trials.__getitem__, self._in_states[wanted]))
         return copy.deepcopy(found) if deepcopy else found
 
+    def _numbers(self, study_id: int, states: tuple[TrialState, ...]) -> list[int]:
+        """Those that do not end a trial, as each ask looks for waiting ones, need no pass over all trials."""
+        study = self._studies[study_id]
+        numbers: Iterable[int] = study.trials
+        if not any(state.is_finished() for state in states):
+            unfinished = study.unfinished_trial_ids | self._begun
+            numbers = (self._trial_id_to_study_id_and_number[trial_id][1] for trial_id in unfinished)
+        if len(states) < len(TrialState):
+            numbers = (number for number in numbers if study.trials[number].state in states)
+        return sorted(numbers)
+
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        """One that this event made need not be read."""
-        if self._trials is not None and trial_id in self._begun:
-            return copy.deepcopy(self._trials[trial_id])
+        """One that this event has made need not be read."""
+        if trial_id in self._begun:
+            study_id, number = self._trial_id_to_study_id_and_number[trial_id]
+            return copy.deepcopy(self._studies[study_id].trials[number])
         return super().get_trial(trial_id)
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """The new trial is the last one."""
+        """The base notes the new trial as it is written."""
         trial_id: int = super().create_new_trial(study_id, template_trial)
-        if self._trials is not None:
-            _, number = self._trial_id_to_study_id_and_number[trial_id]
-            self._trials[trial_id] = copy.deepcopy(self._studies[study_id].trials[number])
+        self._in_states.clear()
+        if self._is_current:
             self._begun.add(trial_id)
         return trial_id
 
@@ -70,7 +89,7 @@ class EventCache(_CachedStorage):
         self._note(trial_id, user_attrs={key: _as_kept(value)})
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
-        """Told too seldom to be noted: it is read again."""
+        """Not asked about in the same event: it would be read again."""
         self.begin_event()
         return bool(super().set_trial_state_values(trial_id, state, values))
 
@@ -80,14 +99,15 @@ class EventCache(_CachedStorage):
         super().set_trial_intermediate_value(trial_id, step, intermediate_value)
 
     def _note(self, trial_id: int, **news: dict[str, Any]) -> None:
-        """Whoever was given the trial before keeps it as it was."""
-        if self._trials is None or trial_id not in self._begun:
+        """In a copy of the trial: whoever was given it before keeps it as it was."""
+        if trial_id not in self._begun:
             self.begin_event()
             return
-        changed = copy.copy(self._trials[trial_id])
+        study_id, number = self._trial_id_to_study_id_and_number[trial_id]
+        changed = copy.copy(self._studies[study_id].trials[number])
         for name, entries in news.items():
             setattr(changed, name, {**getattr(changed, name), **entries})
-        self._trials[trial_id] = changed
+        self._studies[study_id].trials[number] = changed
 
 
 def _as_kept(value: Any) -> Any:
