@@ -1,7 +1,7 @@
 """What a study writes and reads while it runs: one SQL transaction an event, Optuna's rows and ours together.
 
 Optuna's own calls join our transaction: its session is bound to our connection for as long as the transaction lasts, and
-its commits become savepoints. After a rollback Optuna's cache would keep a ghost of what was rolled back, so its study
+its commits wait for ours. After a rollback Optuna's cache would keep a ghost of what was rolled back, so its study
 object is made anew.
 """
 

@@ -111,6 +111,18 @@ def test_an_event_that_breaks_leaves_nothing_of_optunas_and_nothing_of_ours(stor
         assert add_trial(transaction).number == 1  # no ghost of the rolled-back trial
 
 
+def test_an_event_does_not_go_on_after_a_call_of_optunas_that_failed(store: StudyStore) -> None:
+    before = count_ours(store)
+    with pytest.raises(sa.exc.InvalidRequestError), store.transaction() as transaction:
+        trial = add_trial(transaction)
+        with pytest.raises(KeyError):
+            transaction.optuna_study._storage.set_trial_user_attr(trial.trial_id + 1, "no such", "trial")
+        transaction.record_decision(trial, DecisionRecord(1, "asha", "go on", "why", 0.5, 0, 1, None))
+    assert count_ours(store) == before
+    with store.transaction() as transaction:
+        assert transaction.optuna_study.get_trials() == []
+
+
 def test_what_one_launch_commits_another_sees_at_once(database_url: str) -> None:
     first, second = make_store(database_url), make_store(database_url)
     with first.transaction() as transaction:
