@@ -10,28 +10,46 @@ from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.storages._cached_storage import _CachedStorage
+import sqlalchemy as sa
+from optuna.distributions import BaseDistribution, check_distribution_compatibility, distribution_to_json
+from optuna.storages._cached_storage import _CachedStorage, _StudyInfo
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Connection
+
+from storage.frozen_trials import read_trials
+from storage.tables import OPTUNA_PARAMETERS
 
 
 class EventCache(_CachedStorage):
     """Answers as Optuna's own cache would. `begin_event` must be called at the start of each transaction."""
 
-    def __init__(self, database: optuna.storages.RDBStorage) -> None:
+    def __init__(self, database: optuna.storages.RDBStorage, connection: Connection) -> None:
         super().__init__(database)
-        self.begin_event()
+        self.begin_event(connection)
 
-    def begin_event(self) -> None:
-        """What was read may have changed."""
+    def begin_event(self, connection: Connection) -> None:
+        """What was read may have changed. `connection`: of the transaction."""
+        self._connection = connection
+        self._forget()
+
+    def _forget(self) -> None:
         self._is_current = False
         self._begun: set[int] = set()  # ids of trials that this event has made and knows in full
         self._in_states: dict[tuple[TrialState, ...], list[int]] = {}  # numbers of trials, for states already asked for
 
     def _read_trials_from_remote_storage(self, study_id: int) -> None:
-        if not self._is_current:
-            super()._read_trials_from_remote_storage(study_id)
-            self._is_current = True
+        if self._is_current:
+            return
+        study = self._studies.setdefault(study_id, _StudyInfo())
+        news = read_trials(self._connection, study_id, study.last_finished_trial_id, study.unfinished_trial_ids)
+        self._add_trials_to_cache(study_id, news)
+        for trial in news:
+            if trial.state.is_finished():
+                study.last_finished_trial_id = max(study.last_finished_trial_id, trial._trial_id)
+                study.unfinished_trial_ids.discard(trial._trial_id)
+            else:
+                study.unfinished_trial_ids.add(trial._trial_id)
+        self._is_current = True
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -73,8 +91,16 @@ class EventCache(_CachedStorage):
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
     ) -> None:
-        """A parameter of the trial that is being proposed."""
-        super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
+        """A parameter of the trial that is being proposed: of one that this event has made, nothing need be asked first."""
+        study_id, _ = self._trial_id_to_study_id_and_number[trial_id]
+        known = self._studies[study_id].param_distribution.get(param_name)
+        if trial_id in self._begun and known is not None:
+            check_distribution_compatibility(known, distribution)
+            row = {"trial_id": trial_id, "param_name": param_name, "param_value": param_value_internal}
+            row["distribution_json"] = distribution_to_json(distribution)
+            self._connection.execute(sa.insert(OPTUNA_PARAMETERS).values(row))
+        else:
+            super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
         value = distribution.to_external_repr(param_value_internal)
         self._note(trial_id, params={param_name: value}, distributions={param_name: distribution})
 
@@ -90,18 +116,18 @@ class EventCache(_CachedStorage):
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """Not asked about in the same event: it would be read again."""
-        self.begin_event()
+        self._forget()
         return bool(super().set_trial_state_values(trial_id, state, values))
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
         """As for the state."""
-        self.begin_event()
+        self._forget()
         super().set_trial_intermediate_value(trial_id, step, intermediate_value)
 
     def _note(self, trial_id: int, **news: dict[str, Any]) -> None:
         """In a copy of the trial: whoever was given it before keeps it as it was."""
         if trial_id not in self._begun:
-            self.begin_event()
+            self._forget()
             return
         study_id, number = self._trial_id_to_study_id_and_number[trial_id]
         changed = copy.copy(self._studies[study_id].trials[number])

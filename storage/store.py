@@ -89,7 +89,7 @@ class StudyStore:
                 optuna_joins(self._database, connection),
             ):
                 if self._optuna_study is None:
-                    self._optuna_study = self._load()
+                    self._optuna_study = self._load(connection)
                 _lock_study(connection, self._optuna_study)
                 _refuse_deleted(connection, self._optuna_study)
                 yield StudyTransaction(connection, self._optuna_study, self._trial_ids)
@@ -111,9 +111,9 @@ class StudyStore:
         self._database.scoped_session.remove()
         self._database.engine.dispose()
 
-    def _load(self) -> optuna.Study:
+    def _load(self, connection: Connection) -> optuna.Study:
         try:
-            return optuna.load_study(study_name=self.name, storage=EventCache(self._database))
+            return optuna.load_study(study_name=self.name, storage=EventCache(self._database, connection))
         except KeyError as error:
             raise StudyNotFoundError(_gone(self.name)) from error
 
@@ -160,7 +160,7 @@ class StudyTransaction:
         self.study_id: int = optuna_study._study_id
         self._optuna = optuna_study._storage
         assert isinstance(self._optuna, EventCache), "StudyStore loads it so"
-        self._optuna.begin_event()
+        self._optuna.begin_event(connection)
         self._trial_ids = trial_ids
         self.discarded: list[str] = []  # files to be deleted after the commit
 

@@ -15,6 +15,8 @@ OPTUNA_STUDIES = optuna_models.StudyModel.__table__
 OPTUNA_TRIALS = optuna_models.TrialModel.__table__
 OPTUNA_PARAMETERS = optuna_models.TrialParamModel.__table__
 OPTUNA_VALUES = optuna_models.TrialValueModel.__table__
+OPTUNA_USER_ATTRIBUTES = optuna_models.TrialUserAttributeModel.__table__
+OPTUNA_SYSTEM_ATTRIBUTES = optuna_models.TrialSystemAttributeModel.__table__
 OPTUNA_EPOCH_VALUES = optuna_models.TrialIntermediateValueModel.__table__
 PREFIX = "tuner_"
 

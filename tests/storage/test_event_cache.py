@@ -1,8 +1,11 @@
 """Inside an event Optuna's trials are what the database holds at that moment, though they are read only once."""
 
+import math
+
 import optuna
 import pytest
 import sqlalchemy as sa
+from optuna.trial import TrialState
 
 from storage.engine import open_for_launch
 from storage.store import StudyStore, create_study
@@ -10,15 +13,23 @@ from storage.store import StudyStore, create_study
 
 def compare(study: optuna.Study, database: optuna.storages.RDBStorage) -> None:
     held = optuna.load_study(study_name="s", storage=database).get_trials()  # in the same SQL transaction
-    assert study.get_trials() == held
-    assert [study._storage.get_trial(trial._trial_id) for trial in held] == held
+    assert words(study.get_trials()) == words(held)
+    assert words([study._storage.get_trial(trial._trial_id) for trial in held]) == words(held)
 
 
-def test_an_event_knows_its_trials_as_the_database_holds_them_after_each_of_its_steps(database_url: str) -> None:
+def words(trials: list[optuna.trial.FrozenTrial]) -> list[str]:
+    """NaN does not equal itself."""
+    return [repr(vars(trial)) for trial in trials]
+
+
+def test_an_event_knows_its_trials_as_the_database_holds_them_after_each_of_its_steps(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.frozen_trials._AT_ONCE", 2)
     database = open_for_launch(database_url)
     create_study(database, "s", "maximize")
     store = StudyStore(database, "s")
-    for _ in range(3):  # the first reads all trials, the others what is new
+    for value in (0.5, math.inf, -math.inf, None):  # the first event reads all trials, the others what is new
         with store.transaction() as transaction:
             study = transaction.optuna_study
             compare(study, database)
@@ -32,15 +43,21 @@ def test_an_event_knows_its_trials_as_the_database_holds_them_after_each_of_its_
             study._storage.set_trial_system_attr(trial._trial_id, "note", (1, {2: 3.5}))
             trial.set_user_attr("note", [None])
             compare(study, database)
-            trial.report(0.5, 1)
+            for epoch, figure in enumerate([0.5, math.nan, math.inf, -math.inf, 1e-300], start=1):
+                trial.report(figure, epoch)
             compare(study, database)
-            study.tell(trial, 0.5)
+            study.tell(trial, value, TrialState.PRUNED if value is None else TrialState.COMPLETE)
             compare(study, database)
             study.enqueue_trial({"x": 0.25})
             compare(study, database)
             given = study.ask()
             assert given.suggest_float("x", 0, 1) == 0.25
             compare(study, database)
+            study.tell(given, state=TrialState.FAIL)
+            study.ask()  # stays at work
+    again = StudyStore(database, "s")
+    with again.transaction() as transaction:
+        compare(transaction.optuna_study, database)
     store.close()
 
 
