@@ -132,10 +132,11 @@ def spent_cpu_hours(connection: Connection, study_id: int, now: float) -> float:
 
 
 def _spent(connection: Connection, study_id: int, share: sa.ColumnElement[float], now: float) -> float:
+    # launch by launch, each from an index: by its trials, a study of thousands would be looked up one by one at every epoch
     seconds = sa.func.sum((sa.func.coalesce(ATTEMPT.c.ended_at, now) - ATTEMPT.c.started_at) * share)
-    # by the few launches: by its trials, a study of thousands would be looked up one by one at every epoch
-    of_study = ATTEMPT.c.launch_id.in_(sa.select(LAUNCH.c.launch_id).where(LAUNCH.c.study_id == study_id))
-    return float(connection.execute(sa.select(seconds).where(of_study)).scalar_one() or 0.0) / 3600
+    of_launch = sa.select(seconds).where(ATTEMPT.c.launch_id == LAUNCH.c.launch_id).scalar_subquery()
+    query = sa.select(sa.func.sum(of_launch)).where(LAUNCH.c.study_id == study_id)
+    return float(connection.execute(query).scalar_one() or 0.0) / 3600
 
 
 def newest_space(connection: Connection, study_id: int) -> sa.Row[Any] | None:
