@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument("--databases", nargs="+", choices=DATABASES, default=DATABASES)
     given = parser.parse_args()
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
-          f"optuna {optuna.__version__}, sqlalchemy {sa.__version__}")  # fmt: skip
+          f"optuna {optuna.__version__}, sqlalchemy {sa.__version__}, load {os.getloadavg()[0]:.1f}")  # fmt: skip
     chosen = configurations(make_space(), max(given.trials))
     sampler = SamplersOwn()
     results = []
@@ -222,6 +222,7 @@ def main() -> None:
             found = {n: measure_study(url, chosen[:n], sampler) for n, url in zip(given.trials, urls, strict=True)}
         print_table(found)
         results += [(f"{kind}_{n}_{name}", statistics.median(c.ms[name])) for n, c in found.items() for name in WORDS]
+    print(f"load {os.getloadavg()[0]:.1f} at the end")
     for name, ms in results:
         print(f"result: {name} {ms:.2f} ms")
 
