@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection
 
 from storage.frozen_trials import read_trials
-from storage.tables import OPTUNA_PARAMETERS
+from storage.tables import OPTUNA_PARAMETERS, OPTUNA_SYSTEM_ATTRIBUTES
 
 
 class EventCache(_CachedStorage):
@@ -96,9 +96,8 @@ class EventCache(_CachedStorage):
         known = self._studies[study_id].param_distribution.get(param_name)
         if trial_id in self._begun and known is not None:
             check_distribution_compatibility(known, distribution)
-            row = {"trial_id": trial_id, "param_name": param_name, "param_value": param_value_internal}
-            row["distribution_json"] = distribution_to_json(distribution)
-            self._connection.execute(sa.insert(OPTUNA_PARAMETERS).values(row))
+            row = {"param_name": param_name, "param_value": param_value_internal}
+            self._insert(OPTUNA_PARAMETERS, trial_id, row | {"distribution_json": distribution_to_json(distribution)})
         else:
             super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
         value = distribution.to_external_repr(param_value_internal)
@@ -106,7 +105,10 @@ class EventCache(_CachedStorage):
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """What a sampler notes of its trial."""
-        super().set_trial_system_attr(trial_id, key, value)
+        if trial_id in self._begun and key not in self.get_trial(trial_id).system_attrs:
+            self._insert(OPTUNA_SYSTEM_ATTRIBUTES, trial_id, {"key": key, "value_json": json.dumps(value)})
+        else:
+            super().set_trial_system_attr(trial_id, key, value)
         self._note(trial_id, system_attrs={key: _as_kept(value)})
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
@@ -123,6 +125,9 @@ class EventCache(_CachedStorage):
         """As for the state."""
         self._forget()
         super().set_trial_intermediate_value(trial_id, step, intermediate_value)
+
+    def _insert(self, table: sa.Table, trial_id: int, row: dict[str, Any]) -> None:
+        self._connection.execute(sa.insert(table).values(trial_id=trial_id, **row))
 
     def _note(self, trial_id: int, **news: dict[str, Any]) -> None:
         """In a copy of the trial: whoever was given it before keeps it as it was."""

@@ -247,6 +247,7 @@ class StudyTransaction:
     def start_attempt(self, trial: TrialRecord, launch_id: int, cpus: float, gpus: float, now: float) -> TrialRecord:
         """Begin the trial's next attempt and return the trial as it then is; older attempts may not write from now on."""
         begun = replace(trial, status="running", attempt=trial.attempt + 1)
+        newest = sa.select(sa.func.max(EPOCH_METRIC.c.epoch)).where(EPOCH_METRIC.c.trial_id == trial.trial_id)
         self.connection.execute(
             sa.update(TRIAL).where(TRIAL.c.trial_id == trial.trial_id).values(status="running", attempt=begun.attempt)
         )
@@ -258,7 +259,7 @@ class StudyTransaction:
                 cpus=cpus,
                 gpus=gpus,
                 started_at=now,
-                epochs_before=self.last_epoch(trial),
+                epochs_before=sa.func.coalesce(newest.scalar_subquery(), 0),
             )
         )
         return begun

@@ -40,6 +40,7 @@ def test_an_event_knows_its_trials_as_the_database_holds_them_after_each_of_its_
             before = study.get_trials(deepcopy=False)
             trial.suggest_categorical("kind", ["a", None])
             assert list(before[-1].params) == ["x"]  # what was handed out does not change
+            study._storage.set_trial_system_attr(trial._trial_id, "note", "to be replaced")
             study._storage.set_trial_system_attr(trial._trial_id, "note", (1, {2: 3.5}))
             trial.set_user_attr("note", [None])
             compare(study, database)
