@@ -95,9 +95,12 @@ class Attempt(Base):
     """One try at a trial on one worker."""
 
     __tablename__ = "tuner_attempt"
+    __table_args__ = (
+        Index(None, "launch_id", "started_at", "ended_at", "cpus", "gpus"),  # hours are summed from it alone
+    )
     trial_id: Mapped[int] = _of_trial(primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)
-    launch_id: Mapped[int] = mapped_column(ForeignKey("tuner_launch.launch_id", ondelete="CASCADE"), index=True)
+    launch_id: Mapped[int] = mapped_column(ForeignKey("tuner_launch.launch_id", ondelete="CASCADE"))
     node: Mapped[str | None] = mapped_column(String(255))
     worker: Mapped[int | None]  # its process id
     device: Mapped[str | None] = mapped_column(String(64))
@@ -136,7 +139,10 @@ class Decision(Base):
     """What was decided after an epoch, and why: a row for every verdict at a rung and for every stop."""
 
     __tablename__ = "tuner_decision"
-    __table_args__ = (UniqueConstraint("trial_id", "epoch", "rule"), Index(None, "study_id", "rule", "bracket", "rung"))
+    __table_args__ = (
+        UniqueConstraint("trial_id", "epoch", "rule"),
+        Index(None, "study_id", "rule", "bracket", "rung", "value"),  # rungs are ranked by it
+    )
     decision_id: Mapped[int] = mapped_column(primary_key=True)  # in the order of the decisions
     study_id: Mapped[int] = mapped_column(ForeignKey(OPTUNA_STUDIES.c.study_id, ondelete="CASCADE"))
     trial_id: Mapped[int] = _of_trial()
