@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install quickstart test test-quickstart test-chaos lint orchestration clean
+.PHONY: install quickstart test test-quickstart test-chaos lint orchestration storage-benchmark clean
 
 install: $(VENV)/installed
 
@@ -37,7 +37,10 @@ lint: $(VENV)/installed-test
 	$(BIN)/mypy
 
 orchestration: $(VENV)/installed-test
-	$(BIN)/python benchmarks/orchestration.py
+	$(BIN)/python -m benchmarks.orchestration
+
+storage-benchmark: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks.storage
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

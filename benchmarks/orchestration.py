@@ -4,7 +4,7 @@ A trainer that only counts, 240 trials of at most 9 epochs, ASHA with rungs 1 an
 folder, TPE. The rate is counted from the first result to the last, so starting Ray is in neither. Both in one run, one after
 the other, each in a process of its own: Ray reads its settings at import. Seeds: sampler 0 in both.
 
-Command: make orchestration          (python benchmarks/orchestration.py [--trials N] [--function-trainable])
+Command: make orchestration          (python -m benchmarks.orchestration [--trials N] [--function-trainable])
 """
 
 import argparse
@@ -53,7 +53,7 @@ class Clock:
 
 def ours(num_trials: int) -> None:
     """The product, from its own launch."""
-    import tuner.study
+    import tuner.sampling
     from tuner.execution.ray_tune import RayTuneExecutor
     from tuner.launching import launch
     from tuner.search_space import check_search_space
@@ -87,7 +87,7 @@ budget: {{trials: {num_trials}}}
         def run(self, study: Any) -> None:
             super().run(Timed(study))
 
-    tuner.study.propose = clock.timed("sampler", tuner.study.propose)
+    tuner.sampling.propose = clock.timed("sampler", tuner.sampling.propose)
     with tempfile.TemporaryDirectory() as folder:
         launch(space, f"sqlite:///{folder}/study.db", say=lambda line: None,
                make_executor=lambda space, data: Executor(space.trainer, data, space.resources, WORKERS))  # fmt: skip
@@ -159,9 +159,9 @@ def compare(num_trials: int, with_function: bool) -> None:
     rates, parts = {}, {}
     for variant in variants:
         print(f"running {variant}: {num_trials} trials, at most {EPOCHS} epochs, {WORKERS} workers …", flush=True)
-        command = [sys.executable, __file__, "--variant", variant, "--trials", str(num_trials)]
+        command = [sys.executable, "-m", "benchmarks.orchestration", "--variant", variant, "--trials", str(num_trials)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "disabled", "RAY_AIR_NEW_OUTPUT": "0"}
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+        ended = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
         if ended.returncode != 0:
             raise SystemExit(ended.stderr)
         for line in ended.stdout.splitlines():

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from storage.columns import database_now
-from storage.store import ATTEMPT, LAUNCH, SPACE, TRIAL
+from storage.store import ATTEMPT, LAUNCH, SPACE
 
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT_EXPIRY_SECONDS = 90.0  # longer than Ray takes to call a node dead (65 s)
@@ -132,9 +132,11 @@ def spent_cpu_hours(connection: Connection, study_id: int, now: float) -> float:
 
 
 def _spent(connection: Connection, study_id: int, share: sa.ColumnElement[float], now: float) -> float:
+    # launch by launch, each from an index: by its trials, a study of thousands would be looked up one by one at every epoch
     seconds = sa.func.sum((sa.func.coalesce(ATTEMPT.c.ended_at, now) - ATTEMPT.c.started_at) * share)
-    query = sa.select(seconds).select_from(ATTEMPT.join(TRIAL, TRIAL.c.trial_id == ATTEMPT.c.trial_id))
-    return float(connection.execute(query.where(TRIAL.c.study_id == study_id)).scalar_one() or 0.0) / 3600
+    of_launch = sa.select(seconds).where(ATTEMPT.c.launch_id == LAUNCH.c.launch_id).scalar_subquery()
+    query = sa.select(sa.func.sum(of_launch)).where(LAUNCH.c.study_id == study_id)
+    return float(connection.execute(query).scalar_one() or 0.0) / 3600
 
 
 def newest_space(connection: Connection, study_id: int) -> sa.Row[Any] | None:

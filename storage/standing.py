@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import optuna
 import sqlalchemy as sa
 from optuna.storages._rdb.models import TrialIntermediateValueModel
 from sqlalchemy import Connection
 
 from storage import launches
 from storage.columns import database_now
+from storage.optuna_rows import parameters_of_trials
 from storage.store import ATTEMPT, DECISION, LAUNCH, TRIAL
-from storage.tables import OPTUNA_EPOCH_VALUES, OPTUNA_PARAMETERS, OPTUNA_TRIALS
+from storage.tables import OPTUNA_EPOCH_VALUES, OPTUNA_TRIALS
 
 # Optuna's states in our words; RUNNING is told apart by whether a living launch works on the trial
 STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "WAITING": "interrupted"}
@@ -202,7 +202,7 @@ def _best(connection: Connection, study_id: int, goal: str, running: set[int]) -
     row = _best_row(connection, OPTUNA_TRIALS.c.study_id == study_id, goal)
     if row is None:
         return None
-    parameters = _parameters(connection, [row.trial_id])[row.trial_id]
+    parameters = parameters_of_trials(connection, [row.trial_id])[row.trial_id]
     state = "running" if row.number in running else STATES.get(row.state.name, "interrupted")
     return BestEpoch(row.number, state, float(row.intermediate_value), row.step, parameters)
 
@@ -229,7 +229,7 @@ def _running(connection: Connection, study_id: int, living: list[int], now: floa
     )
     rows = connection.execute(query).all()
     trial_ids = [row.trial_id for row in rows]
-    parameters, newest = _parameters(connection, trial_ids), _newest_values(connection, trial_ids)
+    parameters, newest = parameters_of_trials(connection, trial_ids), _newest_values(connection, trial_ids)
     found = []
     for row in rows:
         epoch, value = newest.get(row.trial_id, (0, None))
@@ -238,17 +238,6 @@ def _running(connection: Connection, study_id: int, living: list[int], now: floa
             RunningTrial(row.number, row.attempt, epoch, value, parameters[row.trial_id], row.node, row.device, seconds)
         )
     return tuple(found)
-
-
-def _parameters(connection: Connection, trial_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """Trial id -> parameters, in the order the sampler chose them."""
-    found: dict[int, dict[str, Any]] = {trial_id: {} for trial_id in trial_ids}
-    columns = OPTUNA_PARAMETERS.c
-    query = sa.select(columns.trial_id, columns.param_name, columns.param_value, columns.distribution_json)
-    for row in connection.execute(query.where(columns.trial_id.in_(found)).order_by(columns.param_id)):
-        distribution = optuna.distributions.json_to_distribution(row.distribution_json)
-        found[row.trial_id][row.param_name] = distribution.to_external_repr(row.param_value)
-    return found
 
 
 def _newest_values(connection: Connection, trial_ids: Iterable[int]) -> dict[int, tuple[int, float]]:

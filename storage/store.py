@@ -1,7 +1,7 @@
 """What a study writes and reads while it runs: one SQL transaction an event, Optuna's rows and ours together.
 
 Optuna's own calls join our transaction: its session is bound to our connection for as long as the transaction lasts, and
-its commits become savepoints. After a rollback Optuna's cache would keep a ghost of what was rolled back, so its study
+its commits wait for ours. After a rollback Optuna's cache would keep a ghost of what was rolled back, so its study
 object is made anew.
 """
 
@@ -18,9 +18,12 @@ from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import TrialState
 from sqlalchemy import Connection
 
+from storage import optuna_rows
 from storage.columns import database_now
 from storage.engine import away_in_words, optuna_joins
 from storage.errors import StudyNotFoundError
+from storage.event_cache import EventCache
+from storage.rung_values import RungValues
 from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS, TABLES
 
 LAUNCH, SPACE, TRIAL, ATTEMPT = (TABLES[f"tuner_{name}"] for name in ("launch", "space", "trial", "attempt"))
@@ -74,6 +77,7 @@ class StudyStore:
         self._database = database
         self.name = name
         self._optuna_study: optuna.Study | None = None
+        self._trial_ids: dict[int, int] = {}
 
     @contextmanager
     def transaction(self) -> Iterator["StudyTransaction"]:
@@ -88,10 +92,10 @@ class StudyStore:
                 optuna_joins(self._database, connection),
             ):
                 if self._optuna_study is None:
-                    self._optuna_study = self._load()
+                    self._optuna_study = self._load(connection)
                 _lock_study(connection, self._optuna_study)
                 _refuse_deleted(connection, self._optuna_study)
-                yield StudyTransaction(connection, self._optuna_study)
+                yield StudyTransaction(connection, self._optuna_study, self._trial_ids)
         except BaseException:
             self._optuna_study = None
             raise
@@ -110,9 +114,9 @@ class StudyStore:
         self._database.scoped_session.remove()
         self._database.engine.dispose()
 
-    def _load(self) -> optuna.Study:
+    def _load(self, connection: Connection) -> optuna.Study:
         try:
-            return optuna.load_study(study_name=self.name, storage=self._database)
+            return optuna.load_study(study_name=self.name, storage=EventCache(self._database, connection))
         except KeyError as error:
             raise StudyNotFoundError(_gone(self.name)) from error
 
@@ -147,13 +151,20 @@ def _refuse_deleted(connection: Connection, study: optuna.Study) -> None:
 
 
 class StudyTransaction:
-    """One event of a study. Every method reads and writes inside the one transaction."""
+    """One event of a study. Every method reads and writes inside the one transaction.
 
-    def __init__(self, connection: Connection, optuna_study: optuna.Study) -> None:
+    Args:
+        trial_ids: number -> id where it was last found: where to look first, since Optuna's tables have no index on numbers.
+    """
+
+    def __init__(self, connection: Connection, optuna_study: optuna.Study, trial_ids: dict[int, int]) -> None:
         self.connection = connection
         self.optuna_study = optuna_study
         self.study_id: int = optuna_study._study_id
         self._optuna = optuna_study._storage
+        assert isinstance(self._optuna, EventCache), "StudyStore loads it so"
+        self._optuna.begin_event(connection)
+        self._trial_ids = trial_ids
         self.discarded: list[str] = []  # files to be deleted after the commit
 
     def now(self) -> float:
@@ -191,7 +202,9 @@ class StudyTransaction:
 
     def trial(self, number: int) -> TrialRecord | None:
         """The trial of this number, or None when it was deleted."""
-        return self._find_trial(OPTUNA_TRIALS.c.number == number)
+        it, last_id = OPTUNA_TRIALS.c.number == number, self._trial_ids.get(number)
+        found = None if last_id is None else self._find_trial(it & (TRIAL.c.trial_id == last_id))
+        return found or self._find_trial(it)
 
     def trial_of_id(self, trial_id: int) -> TrialRecord | None:
         """The trial of this id of Optuna's."""
@@ -203,7 +216,7 @@ class StudyTransaction:
 
     def parameters(self, trial: TrialRecord) -> dict[str, Any]:
         """The values that the sampler chose for a trial."""
-        return dict(self._optuna.get_trial(trial.trial_id).params)
+        return optuna_rows.parameters_of_trials(self.connection, [trial.trial_id])[trial.trial_id]
 
     def add_trial(self, trial_id: int, bracket: int, configuration_hash: str) -> None:
         """Ours beside the trial that Optuna has just made; it is queued until an attempt starts."""
@@ -259,6 +272,7 @@ class StudyTransaction:
     def start_attempt(self, trial: TrialRecord, launch_id: int, cpus: float, gpus: float, now: float) -> TrialRecord:
         """Begin the trial's next attempt and return the trial as it then is; older attempts may not write from now on."""
         begun = replace(trial, status="running", attempt=trial.attempt + 1)
+        newest = sa.select(sa.func.max(EPOCH_METRIC.c.epoch)).where(EPOCH_METRIC.c.trial_id == trial.trial_id)
         self.connection.execute(
             sa.update(TRIAL).where(TRIAL.c.trial_id == trial.trial_id).values(status="running", attempt=begun.attempt)
         )
@@ -270,7 +284,7 @@ class StudyTransaction:
                 cpus=cpus,
                 gpus=gpus,
                 started_at=now,
-                epochs_before=self.last_epoch(trial),
+                epochs_before=sa.func.coalesce(newest.scalar_subquery(), 0),
             )
         )
         return begun
@@ -368,8 +382,7 @@ class StudyTransaction:
 
     def values_by_epoch(self, trial: TrialRecord) -> dict[int, float]:
         """Recorded epoch -> the objective's value, in order."""
-        values = self._optuna.get_trial(trial.trial_id).intermediate_values
-        return {epoch: values[epoch] for epoch in sorted(values)}
+        return optuna_rows.values_by_epoch(self.connection, trial.trial_id)
 
     def epoch_values(self, trial: TrialRecord) -> list[float]:
         """The objective's value of each recorded epoch, in order."""
@@ -382,8 +395,7 @@ class StudyTransaction:
 
     def values_and_numbers(self, trial_ids: Iterable[int]) -> dict[int, tuple[float, int]]:
         """Id -> (value, number) of finished trials."""
-        trials = {trial_id: self._optuna.get_trial(trial_id) for trial_id in trial_ids}
-        return {trial_id: (float(trial.values[0]), trial.number) for trial_id, trial in trials.items()}
+        return optuna_rows.values_and_numbers(self.connection, trial_ids)
 
     # -- decisions ------------------------------------------------------------------------------------------------------
 
@@ -404,15 +416,9 @@ class StudyTransaction:
             )
         )
 
-    def rung_values(self, rule: str, bracket: int, rung: int) -> list[float]:
-        """Values that earlier trials of the bracket had at the rung, in the order they came."""
-        query = sa.select(DECISION.c.value).where(
-            DECISION.c.study_id == self.study_id,
-            DECISION.c.rule == rule,
-            DECISION.c.bracket == bracket,
-            DECISION.c.rung == rung,
-        )
-        return list(self.connection.execute(query.order_by(DECISION.c.decision_id)).scalars())
+    def rung_values(self, rule: str, bracket: int, rung: int, goal: str) -> RungValues:
+        """Values that earlier trials of the bracket had at the rung, best first."""
+        return RungValues(self.connection, self.study_id, rule, bracket, rung, goal)
 
     # -- private --------------------------------------------------------------------------------------------------------
 
@@ -430,6 +436,7 @@ class StudyTransaction:
         row = self.connection.execute(query).one_or_none()
         if row is None:
             return None
+        self._trial_ids[row.number] = row.trial_id
         return TrialRecord(row.trial_id, row.number, row.status, row.attempt, row.bracket, row.alone)
 
 

@@ -14,6 +14,9 @@ from storage.columns import AnyFloat, FloatArray
 OPTUNA_STUDIES = optuna_models.StudyModel.__table__
 OPTUNA_TRIALS = optuna_models.TrialModel.__table__
 OPTUNA_PARAMETERS = optuna_models.TrialParamModel.__table__
+OPTUNA_VALUES = optuna_models.TrialValueModel.__table__
+OPTUNA_USER_ATTRIBUTES = optuna_models.TrialUserAttributeModel.__table__
+OPTUNA_SYSTEM_ATTRIBUTES = optuna_models.TrialSystemAttributeModel.__table__
 OPTUNA_EPOCH_VALUES = optuna_models.TrialIntermediateValueModel.__table__
 PREFIX = "tuner_"
 
@@ -94,9 +97,12 @@ class Attempt(Base):
     """One try at a trial on one worker."""
 
     __tablename__ = "tuner_attempt"
+    __table_args__ = (
+        Index(None, "launch_id", "started_at", "ended_at", "cpus", "gpus"),  # hours are summed from it alone
+    )
     trial_id: Mapped[int] = _of_trial(primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)
-    launch_id: Mapped[int] = mapped_column(ForeignKey("tuner_launch.launch_id", ondelete="CASCADE"), index=True)
+    launch_id: Mapped[int] = mapped_column(ForeignKey("tuner_launch.launch_id", ondelete="CASCADE"))
     node: Mapped[str | None] = mapped_column(String(255))
     worker: Mapped[int | None]  # its process id
     device: Mapped[str | None] = mapped_column(String(64))
@@ -135,7 +141,10 @@ class Decision(Base):
     """What was decided after an epoch, and why: a row for every verdict at a rung and for every stop."""
 
     __tablename__ = "tuner_decision"
-    __table_args__ = (UniqueConstraint("trial_id", "epoch", "rule"), Index(None, "study_id", "rule", "bracket", "rung"))
+    __table_args__ = (
+        UniqueConstraint("trial_id", "epoch", "rule"),
+        Index(None, "study_id", "rule", "bracket", "rung", "value"),  # rungs are ranked by it
+    )
     decision_id: Mapped[int] = mapped_column(primary_key=True)  # in the order of the decisions
     study_id: Mapped[int] = mapped_column(ForeignKey(OPTUNA_STUDIES.c.study_id, ondelete="CASCADE"))
     trial_id: Mapped[int] = _of_trial()

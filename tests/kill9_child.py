@@ -18,7 +18,7 @@ from tests.studies import make_space, simulate
 from tests.trainers import curve
 from tuner.execution.simulated import SimulatedExecutor
 
-STATEMENTS = (20, 240)  # of which one is the last; a launch needs the first hundred or so to begin
+STATEMENTS = (20, 200)  # of which one is the last; a launch needs the first hundred or so to begin
 
 
 def sometimes_nan(configuration: Mapping[str, Any], epoch: int) -> dict[str, float]:

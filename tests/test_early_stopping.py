@@ -1,12 +1,18 @@
 import math
 from collections import Counter
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tuner.early_stopping import Asha, ExpectedRung, Median, expected_rungs, make_rule, rung_levels
 from tuner.errors import InputError
+
+
+def ranked(*values: float) -> list[float]:
+    """What a rung holds, as rules are given it."""
+    return sorted(value for value in values if not math.isnan(value))
 
 
 @pytest.mark.parametrize(
@@ -39,16 +45,48 @@ def test_nobody_is_compared_at_the_last_epoch() -> None:
 
 def test_the_cut_off_is_a_percentile_of_the_earlier_values() -> None:
     rule = Asha(1, 27, reduction_factor=3)
-    first = rule.decide(5.0, [])
+    first = rule.decide(5.0, ranked())
     assert (first.stop, first.cutoff) == (False, None)
     # earlier 1, 2, 3, 4: a third from the best is at position 3 * 1/3 = 1, so 2
-    assert rule.decide(2.0, [4.0, 3.0, 2.0, 1.0]).stop is False
-    assert rule.decide(2.1, [4.0, 3.0, 2.0, 1.0]).stop is True
-    assert rule.decide(2.1, [4.0, 3.0, 2.0, 1.0]).cutoff == pytest.approx(2.0)
-    assert rule.decide(9.0, [math.nan]).stop is False
-    assert rule.decide(9.0, [math.inf, 1.0, math.inf, math.inf]).stop is False
-    assert rule.decide(math.inf, [math.inf, 1.0, 2.0, 3.0]).stop is True
-    assert rule.decide(math.nan, [1.0]).stop is True
+    assert rule.decide(2.0, ranked(4.0, 3.0, 2.0, 1.0)).stop is False
+    assert rule.decide(2.1, ranked(4.0, 3.0, 2.0, 1.0)).stop is True
+    assert rule.decide(2.1, ranked(4.0, 3.0, 2.0, 1.0)).cutoff == pytest.approx(2.0)
+    assert rule.decide(9.0, ranked(math.nan)).stop is False
+    assert rule.decide(9.0, ranked(math.inf, 1.0, math.inf, math.inf)).stop is False
+    assert rule.decide(math.inf, ranked(math.inf, 1.0, 2.0, 3.0)).stop is True
+    assert rule.decide(math.nan, ranked(1.0)).stop is True
+
+
+@pytest.mark.parametrize("eta", [2, 3, 4, 7])
+@pytest.mark.parametrize("infinite", [(), (math.inf,), (-math.inf, math.inf)])
+def test_the_cut_off_is_to_the_last_bit_what_numpy_makes_of_all_values(eta: int, infinite: tuple[float, ...]) -> None:
+    rng = np.random.default_rng(eta)
+    rule = Asha(1, 27, reduction_factor=eta)
+    for count in range(1, 200):
+        values = [*np.round(rng.normal(0, 1, count), int(rng.integers(1, 17))).tolist(), *infinite]
+        method = "lower" if infinite else "linear"
+        theirs = -np.percentile([-value for value in values], (1 - 1 / eta) * 100, method=method)
+        assert rule.decide(0.0, ranked(*values)).cutoff == theirs
+
+
+class Looks(list[float]):
+    """Counts how many values are looked at."""
+
+    looks = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        self.looks += 1
+        return super().__getitem__(place)
+
+    def __iter__(self) -> Any:
+        raise AssertionError("a rung may hold very many values")
+
+
+@pytest.mark.parametrize("rule", [Asha(1, 27), Median(1, 27)])
+def test_a_rule_looks_at_few_of_many_values(rule: Asha | Median) -> None:
+    earlier = Looks(float(value) for value in range(10_000))
+    assert rule.decide(1.0, earlier).stop is False
+    assert earlier.looks <= 4
 
 
 def test_a_min_epochs_of_auto_is_a_tenth_and_at_least_one() -> None:
@@ -95,7 +133,7 @@ def test_the_same_results_get_the_same_decisions_as_from_rays_own_asha(
         value = float(np.round(rng.normal(number / 60, 0.3), 1))  # rounded: ties are where percentiles can differ
         action = theirs.on_trial_result(None, trial, {"epoch": epoch, "value": value})
         if epoch in seen:
-            verdict = ours.decide(sign * value, seen[epoch])
+            verdict = ours.decide(sign * value, ranked(*seen[epoch]))
             seen[epoch].append(sign * value)
             assert (action == TrialScheduler.STOP) == verdict.stop, (number, epoch, value)
             stopped, gone_on = stopped + verdict.stop, gone_on + (not verdict.stop)
@@ -114,13 +152,15 @@ def test_the_same_results_get_the_same_decisions_as_from_rays_own_asha(
 def test_median_stops_what_is_strictly_worse_than_the_median_of_enough_earlier_ones() -> None:
     rule = Median(min_epochs=2, max_epochs=5, min_trials=3)
     assert rule.rungs(0) == (2, 3, 4)
-    assert not rule.decide(9.0, [1.0, 2.0]).stop  # too few to tell
-    assert rule.decide(2.1, [1.0, 2.0, 3.0]).stop
-    assert not rule.decide(2.0, [1.0, 2.0, 3.0]).stop
-    assert rule.decide(2.6, [1.0, 2.0, 3.0, 4.0]).cutoff == 2.5
-    assert rule.decide(math.nan, []).stop
-    assert rule.decide(5.0, [math.inf, math.inf, math.nan, math.inf]).cutoff == math.inf
-    assert rule.decide(5.0, [-math.inf, -math.inf, math.inf, math.inf]).cutoff == math.inf  # their mean is no number
+    assert not rule.decide(9.0, ranked(1.0, 2.0)).stop  # too few to tell
+    assert rule.decide(2.1, ranked(1.0, 2.0, 3.0)).stop
+    assert not rule.decide(2.0, ranked(1.0, 2.0, 3.0)).stop
+    assert rule.decide(2.6, ranked(1.0, 2.0, 3.0, 4.0)).cutoff == 2.5
+    assert rule.decide(math.nan, ranked()).stop
+    assert rule.decide(5.0, ranked(math.inf, math.inf, math.nan, math.inf)).cutoff == math.inf
+    assert (
+        rule.decide(5.0, ranked(-math.inf, -math.inf, math.inf, math.inf)).cutoff == math.inf
+    )  # their mean is no number
 
 
 def test_before_a_launch_each_rung_says_how_many_will_pass() -> None:

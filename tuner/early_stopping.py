@@ -7,9 +7,8 @@ that the two decide alike. Median: Golovin et al. 2017 (Google Vizier), section 
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -23,6 +22,17 @@ class Verdict:
     stop: bool
     reason: str
     cutoff: float | None = None
+
+
+class Ranked(Protocol):
+    """Values that earlier trials had at a rung, best (lowest) first, NaN left out: a sorted list, or what answers as one.
+
+    There may be very many, and each look may cost: rules take few.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: int, /) -> float: ...
 
 
 class EarlyStoppingRule(Protocol):
@@ -42,7 +52,7 @@ class EarlyStoppingRule(Protocol):
         """Epochs at which trials of a bracket are compared, ascending; all below the last epoch."""
         ...
 
-    def decide(self, value: float, earlier: Sequence[float]) -> Verdict:
+    def decide(self, value: float, earlier: Ranked) -> Verdict:
         """What becomes of a trial with this value at a rung where earlier trials had those; lower is better."""
         ...
 
@@ -114,21 +124,31 @@ class Asha:
         """The levels of the bracket's ladder below the last epoch."""
         return tuple(level for level in self._ladders[bracket] if level < self._max_epochs)
 
-    def decide(self, value: float, earlier: Sequence[float]) -> Verdict:
+    def decide(self, value: float, earlier: Ranked) -> Verdict:
         """Stop where the value is worse than the best 1/reduction_factor of the earlier ones."""
         if math.isnan(value):
             return Verdict(True, "its value is not a number, which is worse than any")
-        numbers = [v for v in earlier if not math.isnan(v)]
-        if not numbers:
+        count = len(earlier)
+        if count == 0:
             return Verdict(False, "the first to reach this rung")
-        # in Ray's form (negated, upper percentile): rounding at ties must fall on the same side
-        # (between infinities nothing can be interpolated: then the neighbour below is taken)
-        method: Literal["linear", "lower"] = "linear" if all(map(math.isfinite, numbers)) else "lower"
-        cutoff = -float(np.percentile([-v for v in numbers], (1 - 1 / self._reduction_factor) * 100, method=method))
-        share = f"the best 1/{self._reduction_factor} of the {len(numbers)} earlier there"
+        cutoff = _upper_percentile(earlier, count, (1 - 1 / self._reduction_factor) * 100)
+        share = f"the best 1/{self._reduction_factor} of the {count} earlier there"
         if value > cutoff:
             return Verdict(True, f"not among {share}", cutoff)
         return Verdict(False, f"among {share}", cutoff)
+
+
+def _upper_percentile(ranked: Ranked, count: int, percent: float) -> float:
+    """numpy.percentile of the negated values, negated: Ray's form, so that rounding at ties falls on the same side. Of all
+    values only its neighbours are looked at, and the two ends: between infinities nothing can be interpolated."""
+    last = count - 1
+    place = last * (percent / 100)
+    below = math.floor(place)
+    low, high = -ranked[last - below], -ranked[max(last - below - 1, 0)]
+    if math.isinf(ranked[0]) or math.isinf(ranked[last]):
+        return -low
+    weight = place - below  # numpy measures from the nearer neighbour
+    return -(low + (high - low) * weight if weight < 0.5 else high - (high - low) * (1 - weight))
 
 
 class Median:
@@ -157,18 +177,18 @@ class Median:
         """Every epoch from `min_epochs` on, but the last."""
         return self._rungs
 
-    def decide(self, value: float, earlier: Sequence[float]) -> Verdict:
+    def decide(self, value: float, earlier: Ranked) -> Verdict:
         """Stop where the value is strictly worse than the median of at least `min_trials` earlier ones."""
         if math.isnan(value):
             return Verdict(True, "its value is not a number, which is worse than any")
-        numbers = sorted(v for v in earlier if not math.isnan(v))
-        if len(numbers) < self._min_trials:
+        count = len(earlier)
+        if count < self._min_trials:
             return Verdict(False, f"one of the first {self._min_trials} to come this far")
-        below, above = numbers[(len(numbers) - 1) // 2], numbers[len(numbers) // 2]
+        below, above = earlier[(count - 1) // 2], earlier[count // 2]
         cutoff = below if below == above else (below + above) / 2  # between equal infinities a mean is not a number
         if math.isnan(cutoff):
             cutoff = above
-        share = f"than the median of the {len(numbers)} earlier there"
+        share = f"than the median of the {count} earlier there"
         if value > cutoff:
             return Verdict(True, f"worse {share}", cutoff)
         return Verdict(False, f"not worse {share}", cutoff)
@@ -196,7 +216,7 @@ class NoEarlyStopping:
         """None."""
         return ()
 
-    def decide(self, value: float, earlier: Sequence[float]) -> Verdict:
+    def decide(self, value: float, earlier: Ranked) -> Verdict:
         """Go on, always."""
         return Verdict(False, "trials are not compared")
 

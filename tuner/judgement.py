@@ -58,8 +58,8 @@ class Judgement:
             best = best_value(transaction.epoch_values(trial), goal)
             value = value if best is None else best
         sign = -1.0 if goal == "maximize" else 1.0
-        earlier = transaction.rung_values(self.rule.name, trial.bracket, rung)
-        verdict = self.rule.decide(sign * value, [sign * v for v in earlier])
+        earlier = transaction.rung_values(self.rule.name, trial.bracket, rung, goal)
+        verdict = self.rule.decide(sign * value, earlier)
         cutoff = None if verdict.cutoff is None else sign * verdict.cutoff
         reason = f"rung {rung}: {self._space.metric.name} {value:.4g} is {verdict.reason}"
         if cutoff is not None:

@@ -25,7 +25,7 @@ from storage.errors import (
 )
 from storage.reading import StudyReader, error_line
 from storage.requests import ask_to_stop
-from storage.store import DecisionRecord, StudyStore, StudyTransaction, TrialRecord, create_study
+from storage.store import DECISION, DecisionRecord, StudyStore, StudyTransaction, TrialRecord, create_study
 from storage.tables import TABLES
 from storage.trial_log import read_trial_log
 from tests.studies import make_space, rows, simulate
@@ -77,11 +77,8 @@ def test_a_value_survives_the_store(store: StudyStore, value: float) -> None:
         transaction.record_epoch(trial, 1, value, {"score": value})
         transaction.record_decision(trial, DecisionRecord(1, "asha", "go on", "why", value, 0, 1, 0.5))
     with store.transaction() as transaction:
-        same = [
-            transaction.metrics(trial, 1)["score"],
-            *transaction.epoch_values(trial),
-            *transaction.rung_values("asha", 0, 1),
-        ]
+        decided = transaction.connection.execute(sa.select(DECISION.c.value)).scalar_one()
+        same = [transaction.metrics(trial, 1)["score"], *transaction.epoch_values(trial), decided]
         np.testing.assert_array_equal(same, [value] * 3)
 
 
@@ -120,6 +117,18 @@ def test_an_event_that_breaks_leaves_nothing_of_optunas_and_nothing_of_ours(stor
         assert add_trial(transaction).number == 1  # no ghost of the rolled-back trial
 
 
+def test_an_event_does_not_go_on_after_a_call_of_optunas_that_failed(store: StudyStore) -> None:
+    before = count_ours(store)
+    with pytest.raises(sa.exc.InvalidRequestError), store.transaction() as transaction:
+        trial = add_trial(transaction)
+        with pytest.raises(KeyError):
+            transaction.optuna_study._storage.set_trial_user_attr(trial.trial_id + 1, "no such", "trial")
+        transaction.record_decision(trial, DecisionRecord(1, "asha", "go on", "why", 0.5, 0, 1, None))
+    assert count_ours(store) == before
+    with store.transaction() as transaction:
+        assert transaction.optuna_study.get_trials() == []
+
+
 def test_what_one_launch_commits_another_sees_at_once(database_url: str) -> None:
     first, second = make_store(database_url), make_store(database_url)
     with first.transaction() as transaction:
@@ -127,8 +136,22 @@ def test_what_one_launch_commits_another_sees_at_once(database_url: str) -> None
         transaction.record_decision(trial, DecisionRecord(1, "asha", "go on", "why", 0.5, 0, 1, None))
     with second.transaction() as transaction:
         assert transaction.count_trials() == 1
-        assert transaction.rung_values("asha", 0, 1) == [0.5]
-        assert transaction.rung_values("asha", 1, 1) == []
+        assert list(transaction.rung_values("asha", 0, 1, "minimize")) == [0.5]
+        assert list(transaction.rung_values("asha", 1, 1, "minimize")) == []
+
+
+@pytest.mark.parametrize("goal", ["maximize", "minimize"])
+def test_a_rungs_values_are_ranked_with_the_best_first_and_lower_as_better(store: StudyStore, goal: str) -> None:
+    values = [0.5, math.nan, -math.inf, 2.0, 0.5, -1.0, math.inf, 1e-300]
+    with store.transaction() as transaction:
+        for value in values:
+            trial = add_trial(transaction)
+            transaction.record_decision(trial, DecisionRecord(1, "asha", "go on", "why", value, 0, 1, None))
+            transaction.record_decision(trial, DecisionRecord(3, "asha", "go on", "why", 7.0, 0, 3, None))
+        found = transaction.rung_values("asha", 0, 1, goal)
+        sign = -1.0 if goal == "maximize" else 1.0
+        assert list(found) == sorted(sign * value for value in values if not math.isnan(value))
+        assert len(found) == 7
 
 
 def test_attempts_are_numbered_and_an_older_launchs_are_queued_again(store: StudyStore) -> None:
