@@ -102,6 +102,26 @@ def test_a_launch_that_dies_while_another_waits_is_inherited_by_it(database_url:
     engine.dispose()
 
 
+def test_no_attempt_of_a_dead_launch_ends_before_it_began(database_url: str) -> None:
+    """A launch may begin a trial after its last heartbeat; hours that are budgeted must not become less by its death."""
+
+    def living(study: Decider) -> None:
+        def dying(other: Decider) -> None:
+            begin(other)
+            fall_asleep(database_url)
+            begin(study)
+
+        play(SPACE, database_url, dying)
+
+    play(SPACE, database_url, living)
+    engine = open_existing(database_url).engine
+    with engine.connect() as connection:
+        attempts = connection.execute(sa.select(ATTEMPT).order_by(ATTEMPT.c.attempt)).all()
+    engine.dispose()
+    assert [a.outcome for a in attempts] == ["launch_died", "interrupted"]
+    assert all(a.started_at <= a.ended_at for a in attempts)
+
+
 def _launch(url: str, seed: int) -> None:
     simulate(make_space(sampler={"name": "random", "seed": 7}, budget={"trials": 40}), url)
 
