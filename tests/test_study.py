@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from storage.engine import open_existing, open_for_launch
 from storage.reading import StudyReader
+from storage.stopping import request_stop
 from storage.store import ATTEMPT, StudyStore
 from tests.scenes import begin, play, report
 from tests.studies import make_space, optuna_trials, rows, simulate
@@ -219,6 +220,26 @@ def test_interrupted_trials_go_on_first_with_the_configuration_they_had(sqlite_u
 
     play(make_space(), sqlite_url, first, concurrency=3)
     play(make_space(), sqlite_url, second, concurrency=3)
+
+
+def test_a_trial_that_is_stopped_while_nobody_works_on_it_keeps_its_attempts_as_they_ended(database_url: str) -> None:
+    """An end that moved to the day of going on would count the night between as hours spent."""
+    told: list[str] = []
+    before: list[Any] = []
+
+    def first(study: Decider) -> None:
+        assert study.on_end(begin(study), AttemptEnd.WORKER_LOST, "its process died") is Outcome.SUSPENDED
+
+    def second(study: Decider) -> None:
+        request_stop(database_url, "s", trial=0)
+        before.extend(attempts(database_url))
+        assert begin(study).trial == 1
+        assert attempts(database_url)[:1] == before
+
+    play(make_space(), database_url, first)
+    play(make_space(), database_url, second, say=told.append)
+    assert optuna_trials(database_url)[0].state.name == "PRUNED"
+    assert any(line.startswith("trial 0 is not gone on with: stopped by ") for line in told)
 
 
 def test_an_inactive_parameter_is_not_in_the_configuration(sqlite_url: str) -> None:

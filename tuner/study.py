@@ -80,7 +80,7 @@ class Study:
             for line in take_over_dead_launches(transaction, self._launch_id):
                 self._tell(line)
             now = self._now(transaction)
-            trial = None if self._may_not_begin(transaction, now) else self._queued_or_new(transaction, now)
+            trial = None if self._may_not_begin(transaction, now) else self._queued_or_new(transaction)
             if trial is None:
                 return Idle.WAIT if transaction.count_running() else Idle.FINISHED
             trial = transaction.start_attempt(trial, self._launch_id, self._cpus, self._gpus, now)
@@ -142,13 +142,15 @@ class Study:
             self._tell(_stopped_by(who))
         return who is not None or self._time_is_up(transaction, now)
 
-    def _queued_or_new(self, transaction: StudyTransaction, now: float) -> TrialRecord | None:
+    def _queued_or_new(self, transaction: StudyTransaction) -> TrialRecord | None:
         while (trial := transaction.first_queued()) is not None:
             who = who_stops_trial(transaction.connection, trial.trial_id)
             if who is None:
                 return trial
-            self._cancel(transaction, trial, transaction.last_epoch(trial), who)
-            self._finish(transaction, trial, now, Decision(Outcome.PRUNED))
+            reason = self._cancel(transaction, trial, transaction.last_epoch(trial), who).reason
+            self._tell(f"trial {trial.number} is not gone on with: {reason}")
+            transaction.end_trial(trial, "pruned")  # its attempts have ended already, each with an outcome of its own
+            self._retention.after_the_end(transaction, trial)
         return self._new_trial(transaction)
 
     def _new_trial(self, transaction: StudyTransaction) -> TrialRecord | None:
