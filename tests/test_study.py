@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -13,10 +14,11 @@ from storage.engine import open_existing, open_for_launch
 from storage.reading import StudyReader
 from storage.stopping import request_stop
 from storage.store import ATTEMPT, StudyStore
-from tests.scenes import begin, play, report
+from tests.scenes import HERE, begin, play, report
 from tests.studies import make_space, optuna_trials, rows, simulate
 from tests.trainers import curve
-from tuner.events import Assignment, AttemptEnd, Decider, Decision, Idle, Outcome
+from tuner.checkpoint_files import CheckpointFiles
+from tuner.events import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
 from tuner.execution.simulated import SimulatedExecutor
 from tuner.search_space import best_value
 from tuner.study import Study
@@ -182,6 +184,20 @@ def test_a_lost_worker_is_tried_again_and_two_in_a_row_without_a_new_epoch_are_a
     play(make_space(), database_url, scene)
     assert [t.state.name for t in optuna_trials(database_url)] == ["FAIL"]
     assert [a.outcome for a in attempts(database_url)] == ["worker_lost"] * 3
+
+
+def test_an_epoch_that_is_told_again_costs_no_checkpoint(sqlite_url: str, tmp_path: Path) -> None:
+    """The answer to the trial's last epoch was lost, so it is asked again."""
+    files = CheckpointFiles(str(tmp_path / "kept"))
+
+    def scene(study: Decider) -> None:
+        assignment = begin(study)
+        last = EpochReport(1, {"score": 0.5}, {}, HERE, checkpoint=files.write(assignment.trial, 1, 1, b"the best"))
+        for _ in range(2):
+            assert study.on_epoch(assignment, last).outcome is Outcome.COMPLETE
+
+    play(make_space(settings={"epochs": 1}), sqlite_url, scene)
+    assert list(files.found().values()) == [(0, 1)]
 
 
 def test_an_exception_fails_the_trial_and_its_traceback_is_kept(sqlite_url: str) -> None:

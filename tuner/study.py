@@ -93,8 +93,7 @@ class Study:
         with self._event() as transaction:
             trial = self._held_trial(transaction, assignment)
             if trial is None:
-                if report.checkpoint is not None:
-                    transaction.discarded.append(report.checkpoint.location)
+                self._retention.refuse(transaction, report.checkpoint)
                 return self._recorded_end(transaction, assignment)
             now = self._now(transaction)
             transaction.place_attempt(trial, report.place)
