@@ -186,6 +186,21 @@ def test_a_lost_worker_is_tried_again_and_two_in_a_row_without_a_new_epoch_are_a
     assert [a.outcome for a in attempts(database_url)] == ["worker_lost"] * 3
 
 
+def test_a_launchs_death_between_two_of_a_worker_neither_counts_nor_makes_up_for_one(database_url: str) -> None:
+    def launch_dies(study: Decider) -> None:
+        assert study.on_end(begin(study), AttemptEnd.WORKER_LOST, "killed") is Outcome.SUSPENDED
+        assert begin(study).attempt == 2  # the launch ends with it
+
+    def worker_dies(study: Decider) -> None:
+        third = begin(study)
+        assert (third.trial, third.attempt) == (0, 3)
+        assert study.on_end(third, AttemptEnd.WORKER_LOST, "killed") is Outcome.FAILED
+
+    play(make_space(), database_url, launch_dies)
+    play(make_space(), database_url, worker_dies)
+    assert [a.outcome for a in attempts(database_url)] == ["worker_lost", "interrupted", "worker_lost"]
+
+
 def test_an_epoch_that_is_told_again_costs_no_checkpoint(sqlite_url: str, tmp_path: Path) -> None:
     """The answer to the trial's last epoch was lost, so it is asked again."""
     files = CheckpointFiles(str(tmp_path / "kept"))

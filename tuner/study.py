@@ -108,8 +108,8 @@ class Study:
             return decision
 
     def on_end(self, assignment: Assignment, end: AttemptEnd, traceback: str, output: str = "") -> Outcome:
-        """An exception fails the trial when all retries are used up; a lost worker is tried again, unless two in a row
-        recorded no new epoch."""
+        """An exception fails the trial when all retries are used up; a lost worker is tried again, unless two were lost
+        without a new epoch between them: that a launch died, too, neither counts nor makes up for one."""
         with self._event() as transaction:
             trial = self._held_trial(transaction, assignment)
             if trial is None:
@@ -330,9 +330,10 @@ class Study:
         if end is AttemptEnd.RAISED:
             raised = sum(outcome == end.value for outcome, _ in progress)
             return bool(raised <= self._space.max_retries)
-        *earlier, (_, epochs_before) = progress
-        just_before = earlier[-1][0] if earlier else None
-        return bool(just_before != end.value or transaction.last_epoch(trial) > epochs_before)
+        newest = transaction.last_epoch(trial)
+        ended_after = [*(epochs_before for _, epochs_before in progress[1:]), newest]
+        here = [outcome for (outcome, _), epoch in zip(progress, ended_after, strict=True) if epoch == newest]
+        return here.count(end.value) < 2
 
 
 _ATTEMPT_OUTCOMES = {
