@@ -35,6 +35,7 @@ statements = st.integers(1, 15) | st.integers(16, 50)
 faults = st.builds(Fault, st.sampled_from(["none"] * 6 + ["torn", "hiccup", "lost"]), statements)
 tears = st.builds(Fault, st.sampled_from(["none"] * 4 + ["torn", "hiccup"]), statements)
 figures = st.sampled_from([n / 10 for n in range(10)] * 6 + [math.nan] * 3 + [math.inf, -math.inf, 1e308, None])
+ends = st.sampled_from([AttemptEnd.WORKER_LOST, AttemptEnd.RAISED])
 all_rules = st.builds(
     Rules,
     goal=st.sampled_from(["maximize", "minimize"]),
@@ -138,29 +139,32 @@ class StudyMachine(RuleBasedStateMachine):
         self._train(worker, values, saved, fault)
 
     @needs("workers")
-    @event(
-        worker=one_of("workers"),
-        end=st.sampled_from([AttemptEnd.WORKER_LOST, AttemptEnd.RAISED]),
-        asks=st.booleans(),
-        fault=faults,
-    )
-    def attempt_ends(self, worker: Worker, end: AttemptEnd, asks: bool, fault: Fault) -> None:
-        self.world.tell(worker, end, fault)
-        if asks:
+    @event(worker=one_of("workers"), ends=st.lists(ends, min_size=1, max_size=4), fault=faults)
+    def attempts_end(self, worker: Worker, ends: list[AttemptEnd], fault: Fault) -> None:
+        """One after another, without an epoch between them; the launch asks at once, as executors do."""
+        launch, next_worker = worker.launch, worker
+        for end in ends:
+            self.world.tell(next_worker, end, fault)
             self.world.check()
-            self.world.ask(worker.launch)
+            answer = self.world.ask(launch, fault=fault)
+            if isinstance(answer, Idle):
+                return
+            self.world.check()
+            next_worker = answer
 
-    @needs("workers")
-    @event(worker=one_of("workers"), heir=one_of("launches"), again=st.booleans(), value=figures)
-    def launch_oversleeps(self, worker: Worker, heir: Launch, again: bool, value: float | None) -> None:
-        """By the time that a worker tells something, another launch may have taken its trial over."""
-        self.world.set_asleep(worker.launch, True)
-        self.world.ask(heir)
+    @precondition(lambda machine: machine.workers and len(machine.launches) > 1)
+    @event(worker=one_of("workers"), values=st.lists(figures, min_size=2, max_size=2), again=st.booleans())
+    def launch_oversleeps(self, worker: Worker, values: list[float | None], again: bool) -> None:
+        """By the time that a worker tells its second epoch, or the first again, another launch may have taken its trial."""
+        self.world.end_epoch(worker, values[0], saved=True)
         self.world.check()
-        if again and worker.last is not None:
+        self.world.set_asleep(worker.launch, True)
+        self.world.ask(next(launch for launch in self.launches if launch is not worker.launch))
+        self.world.check()
+        if again:
             self.world.tell(worker, worker.last)
         else:
-            self.world.end_epoch(worker, value, saved=True)
+            self.world.end_epoch(worker, values[1], saved=True)
 
     @needs("reporters")
     @event(worker=one_of("reporters"), fault=faults)
