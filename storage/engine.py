@@ -44,11 +44,21 @@ def away_in_words() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, optuna.exceptions.StorageInternalError) as error:
-        inner = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
-        words = mask_passwords(str(getattr(inner, "orig", None) or inner or error).splitlines()[0])
+        first = _first_complaint(error)
+        words = mask_passwords(str(getattr(first, "orig", None) or first).splitlines()[0])
         raise DatabaseAwayError(
             f"the database does not answer: {words}; the study can be gone on with when it does"
         ) from error
+
+
+def _first_complaint(error: BaseException) -> BaseException:
+    """The driver's, behind what failed only because the transaction was over by then, and behind Optuna's words for it."""
+    first, before = error, error.__cause__ or error.__context__
+    while before is not None:
+        if isinstance(before, OperationalError | InterfaceError):
+            first = before
+        before = before.__cause__ or before.__context__
+    return first
 
 
 @contextmanager

@@ -299,10 +299,12 @@ class StudyTransaction:
 
     def end_attempt(self, trial: TrialRecord, outcome: str, now: float, traceback: str | None = None) -> None:
         """Note how the running attempt ended."""
+        # a dead launch's end is when it was last heard of, and it may have begun the attempt after that
+        ended_at = sa.case((ATTEMPT.c.started_at > now, ATTEMPT.c.started_at), else_=now)
         self.connection.execute(
             sa.update(ATTEMPT)
             .where(ATTEMPT.c.trial_id == trial.trial_id, ATTEMPT.c.attempt == trial.attempt)
-            .values(ended_at=now, outcome=outcome, traceback=traceback)
+            .values(ended_at=ended_at, outcome=outcome, traceback=traceback)
         )
 
     def add_output(self, trial: TrialRecord, text: str) -> None:

@@ -1,6 +1,7 @@
 """Several launches of one study at once: it is shared, and the dead are inherited by the living."""
 
 import multiprocessing
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -8,9 +9,10 @@ import sqlalchemy as sa
 from storage.engine import open_existing
 from storage.launches import HEARTBEAT_EXPIRY_SECONDS
 from storage.store import ATTEMPT, LAUNCH
-from tests.scenes import begin, play, report
+from tests.scenes import HERE, begin, play, report
 from tests.studies import make_space, optuna_trials, simulate
-from tuner.events import AttemptEnd, Decider, Idle, Outcome
+from tuner.checkpoint_files import CheckpointFiles
+from tuner.events import AttemptEnd, Decider, EpochReport, Idle, Outcome
 
 SPACE = make_space(early_stopping={"name": "none"}, settings={"epochs": 2}, budget={"trials": 3})
 
@@ -82,6 +84,26 @@ def test_a_launch_that_only_slept_finds_its_late_results_refused_and_works_on(da
     assert any("left 1 running trials; they go on first" in line for line in told)
 
 
+def test_a_late_epoch_costs_no_checkpoint_that_the_heir_goes_on_from(sqlite_url: str, tmp_path: Path) -> None:
+    """Its answer was lost before the launch fell asleep, so the epoch is asked again afterwards."""
+    files = CheckpointFiles(str(tmp_path / "kept"))
+
+    def sleeper(study: Decider) -> None:
+        mine = begin(study)
+        told = EpochReport(1, {"score": 0.1}, {}, HERE, checkpoint=files.write(mine.trial, mine.attempt, 1, b"state"))
+        study.on_epoch(mine, told)
+        fall_asleep(sqlite_url)
+
+        def heir(other: Decider) -> None:
+            (kept,) = begin(other).checkpoints
+            assert study.on_epoch(mine, told).outcome is Outcome.REFUSED
+            assert files.read(kept) == b"state"
+
+        play(SPACE, sqlite_url, heir)
+
+    play(SPACE, sqlite_url, sleeper)
+
+
 def test_a_launch_that_dies_while_another_waits_is_inherited_by_it(database_url: str) -> None:
     def living(study: Decider) -> None:
         def dying(other: Decider) -> None:
@@ -100,6 +122,26 @@ def test_a_launch_that_dies_while_another_waits_is_inherited_by_it(database_url:
         outcomes = list(connection.execute(sa.select(ATTEMPT.c.outcome)).scalars())
     assert outcomes.count("launch_died") == 3
     engine.dispose()
+
+
+def test_no_attempt_of_a_dead_launch_ends_before_it_began(database_url: str) -> None:
+    """A launch may begin a trial after its last heartbeat; hours that are budgeted must not become less by its death."""
+
+    def living(study: Decider) -> None:
+        def dying(other: Decider) -> None:
+            begin(other)
+            fall_asleep(database_url)
+            begin(study)
+
+        play(SPACE, database_url, dying)
+
+    play(SPACE, database_url, living)
+    engine = open_existing(database_url).engine
+    with engine.connect() as connection:
+        attempts = connection.execute(sa.select(ATTEMPT).order_by(ATTEMPT.c.attempt)).all()
+    engine.dispose()
+    assert [a.outcome for a in attempts] == ["launch_died", "interrupted"]
+    assert all(a.started_at <= a.ended_at for a in attempts)
 
 
 def _launch(url: str, seed: int) -> None:

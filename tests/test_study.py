@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -11,11 +12,13 @@ import sqlalchemy as sa
 
 from storage.engine import open_existing, open_for_launch
 from storage.reading import StudyReader
+from storage.stopping import request_stop
 from storage.store import ATTEMPT, LAUNCH, StudyStore
-from tests.scenes import begin, play, report
+from tests.scenes import HERE, begin, play, report
 from tests.studies import make_space, optuna_trials, rows, simulate
 from tests.trainers import curve
-from tuner.events import Assignment, AttemptEnd, Decider, Decision, Idle, Outcome
+from tuner.checkpoint_files import CheckpointFiles
+from tuner.events import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
 from tuner.execution.simulated import SimulatedExecutor
 from tuner.search_space import best_value
 from tuner.study import Study
@@ -203,6 +206,35 @@ def test_a_lost_worker_is_tried_again_and_two_in_a_row_without_a_new_epoch_are_a
     assert [a.outcome for a in attempts(database_url)] == ["worker_lost"] * 3
 
 
+def test_a_launchs_death_between_two_of_a_worker_neither_counts_nor_makes_up_for_one(database_url: str) -> None:
+    def launch_dies(study: Decider) -> None:
+        assert study.on_end(begin(study), AttemptEnd.WORKER_LOST, "killed") is Outcome.SUSPENDED
+        assert begin(study).attempt == 2  # the launch ends with it
+
+    def worker_dies(study: Decider) -> None:
+        third = begin(study)
+        assert (third.trial, third.attempt) == (0, 3)
+        assert study.on_end(third, AttemptEnd.WORKER_LOST, "killed") is Outcome.FAILED
+
+    play(make_space(), database_url, launch_dies)
+    play(make_space(), database_url, worker_dies)
+    assert [a.outcome for a in attempts(database_url)] == ["worker_lost", "interrupted", "worker_lost"]
+
+
+def test_an_epoch_that_is_told_again_costs_no_checkpoint(sqlite_url: str, tmp_path: Path) -> None:
+    """The answer to the trial's last epoch was lost, so it is asked again."""
+    files = CheckpointFiles(str(tmp_path / "kept"))
+
+    def scene(study: Decider) -> None:
+        assignment = begin(study)
+        last = EpochReport(1, {"score": 0.5}, {}, HERE, checkpoint=files.write(assignment.trial, 1, 1, b"the best"))
+        for _ in range(2):
+            assert study.on_epoch(assignment, last).outcome is Outcome.COMPLETE
+
+    play(make_space(settings={"epochs": 1}), sqlite_url, scene)
+    assert list(files.found().values()) == [(0, 1)]
+
+
 def test_an_exception_fails_the_trial_and_its_traceback_is_kept(sqlite_url: str) -> None:
     def scene(study: Decider) -> None:
         assert study.on_end(begin(study), AttemptEnd.RAISED, "Traceback …\nValueError: a bug") is Outcome.FAILED
@@ -239,6 +271,26 @@ def test_interrupted_trials_go_on_first_with_the_configuration_they_had(sqlite_u
 
     play(make_space(), sqlite_url, first, concurrency=3)
     play(make_space(), sqlite_url, second, concurrency=3)
+
+
+def test_a_trial_that_is_stopped_while_nobody_works_on_it_keeps_its_attempts_as_they_ended(database_url: str) -> None:
+    """An end that moved to the day of going on would count the night between as hours spent."""
+    told: list[str] = []
+    before: list[Any] = []
+
+    def first(study: Decider) -> None:
+        assert study.on_end(begin(study), AttemptEnd.WORKER_LOST, "its process died") is Outcome.SUSPENDED
+
+    def second(study: Decider) -> None:
+        request_stop(database_url, "s", trial=0)
+        before.extend(attempts(database_url))
+        assert begin(study).trial == 1
+        assert attempts(database_url)[:1] == before
+
+    play(make_space(), database_url, first)
+    play(make_space(), database_url, second, say=told.append)
+    assert optuna_trials(database_url)[0].state.name == "PRUNED"
+    assert any(line.startswith("trial 0 is not gone on with: stopped by ") for line in told)
 
 
 def test_an_inactive_parameter_is_not_in_the_configuration(sqlite_url: str) -> None:

@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -163,7 +163,7 @@ def _registered(
     """The launch's row with its heartbeat, from the take-over of dead launches to the launch's end."""
     store = create_study(open_for_launch(url), space.study, space.metric.goal)
     try:
-        launch_id = _begin(store, space, of_data, say)
+        launch_id = _begin(store, space, of_data, versions_of(space.trainer), say)
         sweep(store, files)
         outcome = "failed"
         try:
@@ -180,7 +180,7 @@ def _registered(
         store.close()
 
 
-def _begin(store: StudyStore, space: SearchSpace, of_data: str | None, say: Say) -> int:
+def _begin(store: StudyStore, space: SearchSpace, of_data: str | None, versions: Mapping[str, str], say: Say) -> int:
     with store.transaction() as transaction:
         connection, study_id = transaction.connection, transaction.study_id
         for line in take_over_dead_launches(transaction):
@@ -194,7 +194,7 @@ def _begin(store: StudyStore, space: SearchSpace, of_data: str | None, say: Say)
             version = 1 if newest is None else newest.version + 1
             launches.add_space(connection, study_id, version, space.as_json(), of_data)
         argv = [mask_passwords(argument) for argument in sys.argv]
-        me, versions = launches.ProcessIdentity.of_this_process(), versions_of(space.trainer)
+        me = launches.ProcessIdentity.of_this_process()
         return launches.begin_launch(connection, study_id, me, versions, argv)
 
 

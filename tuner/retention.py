@@ -9,6 +9,7 @@ from storage.checkpoints import (
     add_checkpoint,
     checkpoints_of_study,
     checkpoints_of_trial,
+    locations_in_use,
     remove_checkpoints,
 )
 from storage.store import StudyTransaction, TrialRecord
@@ -38,6 +39,11 @@ class Retention:
             trials = checkpoints_of_study(connection, transaction.study_id)
             for trial_id, spare in over_quota(trials, self._rules.quota_gb * 1e9):
                 transaction.discarded += remove_checkpoints(connection, trial_id, [spare])
+
+    def refuse(self, transaction: StudyTransaction, checkpoint: Checkpoint | None) -> None:
+        """Drop a checkpoint that came too late, unless it is kept: then it came in time, and its answer was lost."""
+        if checkpoint and checkpoint.location not in locations_in_use(transaction.connection, transaction.study_id):
+            transaction.discarded.append(checkpoint.location)
 
     def after_the_end(self, transaction: StudyTransaction, trial: TrialRecord) -> None:
         """A finished trial keeps its best checkpoint while it is among the best; a stopped or failed one keeps none."""

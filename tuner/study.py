@@ -95,8 +95,7 @@ class Study:
         with self._event() as transaction:
             trial = self._held_trial(transaction, assignment)
             if trial is None:
-                if report.checkpoint is not None:
-                    transaction.discarded.append(report.checkpoint.location)
+                self._retention.refuse(transaction, report.checkpoint)
                 return self._recorded_end(transaction, assignment)
             now = self._now(transaction)
             transaction.place_attempt(trial, report.place)
@@ -190,7 +189,8 @@ class Study:
             cancelled = self._limits.cancelled(transaction, trial, transaction.last_epoch(trial))
             if cancelled is None:
                 return trial
-            self._end_trial(transaction, trial, cancelled.outcome)
+            self._tell(f"trial {trial.number:3d} is not gone on with: {cancelled.reason}")
+            self._end_trial(transaction, trial, cancelled.outcome)  # its attempts have ended already, as they did
         return None
 
     def _new_trial(self, transaction: StudyTransaction) -> TrialRecord | str:

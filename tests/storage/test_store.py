@@ -17,6 +17,7 @@ from storage.checkpoints import Checkpoint, add_checkpoint
 from storage.deletion import delete_study
 from storage.engine import VERSION_TABLE, alembic_config, mask_passwords, open_existing, open_for_launch
 from storage.errors import (
+    DatabaseAwayError,
     DatabaseUnreachableError,
     StorageError,
     StudyBusyError,
@@ -127,6 +128,21 @@ def test_an_event_does_not_go_on_after_a_call_of_optunas_that_failed(store: Stud
     assert count_ours(store) == before
     with store.transaction() as transaction:
         assert transaction.optuna_study.get_trials() == []
+
+
+def test_a_full_disk_is_told_as_one_and_leaves_nothing_of_an_event(sqlite_url: str) -> None:
+    """SQLite ends the transaction by itself then, so whatever Optuna tries next fails too, for no reason of its own."""
+    store = make_store(sqlite_url)
+    with store.connection() as connection:
+        num_pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={num_pages}")
+    space = {f"x{n}": optuna.distributions.CategoricalDistribution(["long " * 1000]) for n in range(3)}
+    with (
+        pytest.raises(DatabaseAwayError, match="does not answer: database or disk is full;"),
+        store.transaction() as transaction,
+    ):
+        transaction.optuna_study.ask(space)
+    assert optuna.load_study(study_name="s", storage=sqlite_url).trials == []
 
 
 def test_what_one_launch_commits_another_sees_at_once(database_url: str) -> None:
