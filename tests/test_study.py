@@ -10,6 +10,7 @@ import optuna
 import pytest
 import sqlalchemy as sa
 
+from storage.checkpoints import Checkpoint
 from storage.engine import open_existing, open_for_launch
 from storage.reading import StudyReader
 from storage.stopping import request_stop
@@ -153,6 +154,29 @@ def test_when_the_hours_are_spent_nothing_begins_and_what_runs_is_given_up(sqlit
     (trial,) = StudyReader(sqlite_url).study("s").trials
     assert (trial.state, dict(trial.values)) == ("interrupted", {1: 0.5})
     assert [a.outcome for a in attempts(sqlite_url)] == ["suspended"]
+
+
+def test_checkpoints_that_are_damaged_do_not_stand_in_the_way_of_new_ones(sqlite_url: str, tmp_path: Path) -> None:
+    files = CheckpointFiles(str(tmp_path / "kept"))
+
+    def train(study: Decider, assignment: Assignment, epoch: int, damaged: tuple[Checkpoint, ...] = ()) -> None:
+        kept = files.write(assignment.trial, assignment.attempt, epoch, b"state")
+        told = EpochReport(epoch, {"score": epoch / 10}, {}, HERE, checkpoint=kept, damaged=damaged)
+        assert study.on_epoch(assignment, told).outcome is Outcome.GO_ON
+
+    def scene(study: Decider) -> None:
+        first = begin(study)
+        for epoch in (1, 2, 3, 4):
+            train(study, first, epoch)
+        study.on_end(first, AttemptEnd.NODE_LOST, "gone")
+        second = begin(study)  # finds both damaged and begins anew
+        train(study, second, 1, second.checkpoints)
+        train(study, second, 2)
+        study.on_end(second, AttemptEnd.NODE_LOST, "gone")
+        third = begin(study)
+        assert [(c.epoch, c.attempt) for c in third.checkpoints] == [(2, 2), (1, 2)]
+
+    play(make_space(early_stopping={"name": "none"}), sqlite_url, scene)
 
 
 def test_a_late_result_of_an_attempt_that_no_longer_holds_the_trial_is_refused(sqlite_url: str) -> None:

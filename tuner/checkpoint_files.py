@@ -11,7 +11,7 @@ from pathlib import Path
 from pyarrow import fs
 
 from storage.checkpoints import Checkpoint
-from tuner.errors import CheckpointError, InputError
+from tuner.errors import CheckpointDamagedError, CheckpointError, InputError
 
 _NAME = re.compile(r"trial-(\d+)\.attempt-(\d+)\.epoch-(\d+)\.checkpoint")
 _UNFINISHED = ".part"
@@ -58,16 +58,18 @@ class CheckpointFiles:
     def read(checkpoint: Checkpoint) -> bytes:
         """The content of a checkpoint, wherever its study kept it then.
 
-        Raises: CheckpointError: it is not there, or damaged.
+        Raises: CheckpointDamagedError: it is not there, or not what was written. CheckpointError: it is out of reach now.
         """
         try:
             system, path = _file_system(checkpoint.location)
             with system.open_input_stream(path) as stream:
                 content: bytes = stream.read()
+        except FileNotFoundError as error:
+            raise CheckpointDamagedError(f"cannot be read from {checkpoint.location}: {_reason(error)}") from error
         except (OSError, ValueError) as error:
             raise CheckpointError(f"cannot be read from {checkpoint.location}: {_reason(error)}") from error
         if hashlib.sha256(content).hexdigest() != checkpoint.sha256:
-            raise CheckpointError(f"{checkpoint.location} is damaged: its SHA-256 is not the recorded one")
+            raise CheckpointDamagedError(f"{checkpoint.location} is damaged: its SHA-256 is not the recorded one")
         return content
 
     def found(self) -> dict[str, tuple[int, int]]:

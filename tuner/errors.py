@@ -27,6 +27,10 @@ class CheckpointError(TunerError, OSError):
     """A checkpoint cannot be written or read; the trial goes on without it."""
 
 
+class CheckpointDamagedError(CheckpointError):
+    """A checkpoint is not what was written, or is not there any more: nobody will ever read it."""
+
+
 class SettingError(InputError):
     """One key has a value that cannot be used; whoever knows the file adds its name and line."""
 

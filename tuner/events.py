@@ -38,7 +38,8 @@ class EpochReport:
     """What an attempt says after an epoch, or after several of which only the last has figures.
 
     Epochs count from 1; gradient flow is layer -> mean |dL/dW|; output is what was printed since the last report;
-    `checkpoint` is the state after the epoch, already written; `notes` are for people: of checkpoints that failed.
+    `checkpoint` is the state after the epoch, already written; `notes` are for people: of checkpoints that failed; `damaged`
+    are those that cannot be read any more.
     """
 
     epoch: int
@@ -48,6 +49,7 @@ class EpochReport:
     output: str = ""
     checkpoint: Checkpoint | None = None
     notes: tuple[str, ...] = ()
+    damaged: tuple[Checkpoint, ...] = ()
 
 
 def no_metric(name: str, report: EpochReport) -> str:

@@ -45,6 +45,10 @@ class Retention:
         if checkpoint and checkpoint.location not in locations_in_use(transaction.connection, transaction.study_id):
             transaction.discarded.append(checkpoint.location)
 
+    def forget(self, transaction: StudyTransaction, trial: TrialRecord, damaged: Sequence[Checkpoint]) -> None:
+        """Drop checkpoints that cannot be read: of later epochs, they would stand for the newest, and new ones be dropped."""
+        transaction.discarded += remove_checkpoints(transaction.connection, trial.trial_id, damaged)
+
     def after_the_end(self, transaction: StudyTransaction, trial: TrialRecord) -> None:
         """A finished trial keeps its best checkpoint while it is among the best; a stopped or failed one keeps none."""
         connection = transaction.connection

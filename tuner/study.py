@@ -101,6 +101,7 @@ class Study:
             transaction.place_attempt(trial, report.place)
             transaction.add_output(trial, report.output + "".join(f"[tuner] {note}\n" for note in report.notes))
             decision = self._judgement.record(transaction, trial, report)
+            self._retention.forget(transaction, trial, report.damaged)
             if report.checkpoint is not None:
                 self._retention.keep(transaction, trial, report.checkpoint)
             if not decision.stops:

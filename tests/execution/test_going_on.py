@@ -127,6 +127,7 @@ def test_an_attempt_goes_on_from_the_newest_good_checkpoint(tmp_path: Path) -> N
         "the checkpoint of epoch 3", "the checkpoint of epoch 2", "it goes on from epoch 1",
     ]  # fmt: skip
     assert "is damaged" in report.notes[0]
+    assert report.damaged == (third, second)
     Path(second.location).unlink()  # it was written anew
     Path(first.location).unlink()
     (report,) = run(keeper, 1, (third, second, first))

@@ -103,8 +103,8 @@ class AttemptRunner:
         flow = self._checked_flow(trainer.gradient_flow()) if hasattr(trainer, "gradient_flow") else {}
         kept = self._saving.save(self._job.assignment, trainer, self._epoch)
         metrics[EPOCH_SECONDS] = time.perf_counter() - begin
-        output, notes = self._take_output(), self._saving.take_notes()
-        return EpochReport(self._epoch, metrics, flow, self._place(), output, kept, notes)
+        output, notes, damaged = self._take_output(), self._saving.take_notes(), self._saving.take_damaged()
+        return EpochReport(self._epoch, metrics, flow, self._place(), output, kept, notes, damaged)
 
     def _train(self, trainer: Trainer) -> dict[str, float]:
         while True:

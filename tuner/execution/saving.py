@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from storage.checkpoints import Checkpoint
-from tuner.errors import CheckpointError
+from tuner.errors import CheckpointDamagedError, CheckpointError
 from tuner.events import Assignment
 from tuner.training.checkpoint import check_readable, pack, unpack
 from tuner.training.trainer import Trainer
@@ -34,6 +34,7 @@ class Saving:
     keeper: Keeper | None
     every: int
     notes: list[str] = field(default_factory=list)
+    damaged: list[Checkpoint] = field(default_factory=list)
     _checked: bool = False
 
     def restore(self, assignment: Assignment, trainer: Trainer) -> int:
@@ -44,6 +45,7 @@ class Saving:
                 content = self.keeper.read(checkpoint)
             except CheckpointError as error:
                 self.notes.append(f"the checkpoint of epoch {checkpoint.epoch} {error}")
+                self.damaged += [checkpoint] if isinstance(error, CheckpointDamagedError) else []
                 continue
             epoch = unpack(content, trainer)
             if self.notes:
@@ -74,3 +76,8 @@ class Saving:
         """What was told since the last call."""
         told, self.notes = tuple(self.notes), []
         return told
+
+    def take_damaged(self) -> tuple[Checkpoint, ...]:
+        """What nobody needs to look at again."""
+        damaged, self.damaged = tuple(self.damaged), []
+        return damaged
