@@ -26,6 +26,9 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of each study it 
 
 VERSION_TABLE = "tuner_alembic_version"
 _BUSY_SECONDS = 30
+# a server that is out of reach is noticed within a minute, not after the two hours that TCP allows; a URL may say otherwise
+_POSTGRESQL = {"connect_timeout": 10, "keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3,
+               "tcp_user_timeout": 30_000}  # fmt: skip
 _MIGRATION_LOCK = 0x74756E6572  # "tuner"
 
 
@@ -223,9 +226,10 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 def _connect(url: URL, *, create_tables: bool = False) -> optuna.storages.RDBStorage:
     # Optuna makes its engine itself and runs statements at once, so the hooks are set for all SQLite connections below
-    arguments: dict[str, Any] = {"pool_pre_ping": True}
-    if url.get_backend_name() == "sqlite":
-        arguments = {"connect_args": {"timeout": _BUSY_SECONDS}}
+    arguments: dict[str, Any] = {"connect_args": {"timeout": _BUSY_SECONDS}}
+    if url.get_backend_name() == "postgresql":
+        said = {name: value for name, value in _POSTGRESQL.items() if name not in url.query}
+        arguments = {"pool_pre_ping": True, "connect_args": said}
     storage = optuna.storages.RDBStorage(
         url.render_as_string(hide_password=False), engine_kwargs=arguments, skip_table_creation=not create_tables
     )

@@ -75,7 +75,7 @@ class Standing:
     """A study at one moment.
 
     `trials`: state -> number of trials; `last_outcome`: how the newest launch ended (finished, interrupted, failed, died),
-    None while it runs; `hours` and `gpu_hours`: spent by all launches; `epochs_per_hour`: of the launches that run, else of
+    None while it runs; `hours`, `gpu_hours`, `cpu_hours`: spent by all launches; `epochs_per_hour`: of the launches that run, else of
     the newest one, from its first trial on; `read_at`: unix seconds by the database's clock.
     """
 
@@ -89,6 +89,7 @@ class Standing:
     last_outcome: str | None
     hours: float
     gpu_hours: float
+    cpu_hours: float
     epochs_per_hour: float
     read_at: float
 
@@ -141,7 +142,8 @@ def read_standing(connection: Connection, study_id: int, name: str) -> Standing:
         ),
         last_outcome=None if rows[-1].launch_id in living else rows[-1].outcome or "died",
         hours=sum(until[row.launch_id] - row.started_at for row in rows) / 3600,
-        gpu_hours=_gpu_hours(connection, study_id, until),
+        gpu_hours=_hours_of(ATTEMPT.c.gpus, connection, study_id, until),
+        cpu_hours=_hours_of(ATTEMPT.c.cpus, connection, study_id, until),
         epochs_per_hour=sum(
             _epochs_per_hour(connection, row.launch_id, max(start, row.started_at), until[row.launch_id])
             for row in rows
@@ -283,19 +285,22 @@ def _stop_reason(connection: Connection, trial_id: int) -> str:
     return str(connection.execute(query.order_by(DECISION.c.decision_id.desc()).limit(1)).scalar_one_or_none() or "")
 
 
-def _gpu_hours(connection: Connection, study_id: int, until: Mapping[int, float]) -> float:
-    """GPU hours of all attempts, those that run now until now. `until`: launch id -> when it was last heard of."""
+def _hours_of(
+    share: sa.ColumnElement[float], connection: Connection, study_id: int, until: Mapping[int, float]
+) -> float:
+    """Hours of all attempts times their share of a resource, those that run now until now. `until`: launch id -> when it was
+    last heard of."""
     query = (
         sa.select(
             ATTEMPT.c.launch_id,
-            sa.func.sum((ATTEMPT.c.ended_at - ATTEMPT.c.started_at) * ATTEMPT.c.gpus).label("ended"),
-            sa.func.sum(sa.case((ATTEMPT.c.ended_at.is_(None), ATTEMPT.c.gpus), else_=0.0)).label("open_gpus"),
-            sa.func.sum(
-                sa.case((ATTEMPT.c.ended_at.is_(None), ATTEMPT.c.gpus * ATTEMPT.c.started_at), else_=0.0)
-            ).label("open_starts"),
+            sa.func.sum((ATTEMPT.c.ended_at - ATTEMPT.c.started_at) * share).label("ended"),
+            sa.func.sum(sa.case((ATTEMPT.c.ended_at.is_(None), share), else_=0.0)).label("open_gpus"),
+            sa.func.sum(sa.case((ATTEMPT.c.ended_at.is_(None), share * ATTEMPT.c.started_at), else_=0.0)).label(
+                "open_starts"
+            ),
         )
         .join(TRIAL, TRIAL.c.trial_id == ATTEMPT.c.trial_id)
-        .where(TRIAL.c.study_id == study_id, ATTEMPT.c.gpus > 0)
+        .where(TRIAL.c.study_id == study_id, share > 0)
         .group_by(ATTEMPT.c.launch_id)
     )
     seconds = 0.0

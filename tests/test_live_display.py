@@ -33,7 +33,11 @@ def standing(num_running: int = 2, **changes: object) -> Standing:
     )
     values = {
         "name": "s",
-        "space": {"metric": {"name": "score", "goal": "maximize"}, "budget": {"trials": 12}, "settings": {"epochs": 9}},
+        "space": {
+            "metric": {"name": "score", "goal": "maximize"},
+            "budget": {"trials": 12, "cpu_hours": 2.0},
+            "settings": {"epochs": 9},
+        },
         "trials": {"complete": 3, "pruned": 4, "failed": 0, "running": num_running, "interrupted": 0},
         "best": None,
         "running": running,
@@ -42,6 +46,7 @@ def standing(num_running: int = 2, **changes: object) -> Standing:
         "last_outcome": None,
         "hours": 0.5,
         "gpu_hours": 1.5,
+        "cpu_hours": 0.75,
         "epochs_per_hour": 120.0,
         "read_at": 0.0,
     }
@@ -57,6 +62,7 @@ def test_at_80_columns_everything_is_there() -> None:
         "study s: 9 of 12 trials: 3 complete, 4 pruned, 2 running",
         "time: 30 min 00 s spent, at most 19 min 30 s left, 120 epochs/h",
         "GPU time: 1 h 30 min spent",
+        "CPU time: 45 min 00 s spent, 1 h 15 min of 2 h left",
         "launch: process 42 on host, alive",
         "rung (epoch)  compared  went on  cut-off",
         "           1         8        3   0.5000",

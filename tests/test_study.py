@@ -242,7 +242,7 @@ def test_a_launchs_death_between_two_of_a_worker_neither_counts_nor_makes_up_for
 
     play(make_space(), database_url, launch_dies)
     play(make_space(), database_url, worker_dies)
-    assert [a.outcome for a in attempts(database_url)] == ["worker_lost", "interrupted", "worker_lost"]
+    assert [a.outcome for a in attempts(database_url)] == ["worker_lost", "suspended", "worker_lost"]
 
 
 def test_an_epoch_that_is_told_again_costs_no_checkpoint(sqlite_url: str, tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def test_a_trial_that_is_stopped_while_nobody_works_on_it_keeps_its_attempts_as_
     play(make_space(), database_url, first)
     play(make_space(), database_url, second, say=told.append)
     assert optuna_trials(database_url)[0].state.name == "PRUNED"
-    assert any(line.startswith("trial 0 is not gone on with: stopped by ") for line in told)
+    assert any(line.startswith("trial   0 is not gone on with: stopped by ") for line in told)
 
 
 def test_an_inactive_parameter_is_not_in_the_configuration(sqlite_url: str) -> None:

@@ -60,4 +60,4 @@ def _end_of_watching(interrupted: Interrupted) -> None:
 
 def _without_times(study: Standing) -> Standing:
     running = tuple(replace(trial, seconds=0.0) for trial in study.running)
-    return replace(study, hours=0.0, gpu_hours=0.0, epochs_per_hour=0.0, read_at=0.0, running=running)
+    return replace(study, hours=0.0, gpu_hours=0.0, cpu_hours=0.0, epochs_per_hour=0.0, read_at=0.0, running=running)

@@ -57,7 +57,7 @@ def test_a_worker_killed_in_mid_epoch_goes_on_from_the_last_good_epoch(folder: F
     assert_nothing_is_left(folder)
 
 
-@pytest.mark.parametrize("command", ["launch", "resume"])
+@pytest.mark.parametrize("command", [pytest.param("launch", marks=pytest.mark.chaos), "resume"])
 def test_a_driver_killed_is_gone_on_with_and_the_study_is_the_same(folder: Folder, command: str) -> None:
     changes: dict[str, Any] = {**DIARY, "sampler": {"name": "tpe", "seed": 7}, "budget": {"trials": 3}}
     space = folder.write("space.yaml", trainer="trainers:Diary", concurrency=1, **changes)

@@ -4,6 +4,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cli import Folder
 
 FORGETFUL = {
@@ -25,6 +27,7 @@ def test_a_driver_killed_in_mid_epoch_takes_everything_with_it(folder: Folder) -
     assert not made.exists()
 
 
+@pytest.mark.chaos
 def test_what_was_killed_with_its_reaper_goes_with_the_next_launch_which_leaves_nothing(folder: Folder) -> None:
     space = folder.write("space.yaml", **FORGETFUL)
     running = folder.start("launch", space)

@@ -110,7 +110,11 @@ def test_every_trouble_of_a_trainer_has_its_outcome_and_leaves_the_others_alone(
 
 @pytest.mark.parametrize(
     ("number", "group", "code"),
-    [(signal.SIGINT, True, 130), (signal.SIGTERM, True, 143), (signal.SIGTERM, False, 143)],
+    [
+        (signal.SIGINT, True, 130),
+        pytest.param(signal.SIGTERM, True, 143, marks=pytest.mark.chaos),
+        pytest.param(signal.SIGTERM, False, 143, marks=pytest.mark.chaos),
+    ],
     ids=["Ctrl-C in a terminal", "SIGTERM to the whole group, as Slurm and timeout send it", "SIGTERM"],
 )
 def test_an_interrupted_launch_leaves_a_right_database_and_is_gone_on_with(
@@ -140,6 +144,7 @@ def test_an_interrupted_launch_leaves_a_right_database_and_is_gone_on_with(
         assert {epoch: trial.values[epoch] for epoch in values} == values
 
 
+@pytest.mark.chaos
 def test_a_second_signal_leaves_at_once_and_the_study_can_be_gone_on_with(folder: Folder) -> None:
     space = folder.write("space.yaml", budget={"trials": 2}, **SLOW)
     running = folder.start("launch", space)
@@ -156,6 +161,7 @@ def test_a_second_signal_leaves_at_once_and_the_study_can_be_gone_on_with(folder
     assert [t.state for t in StudyReader(url(folder)).study("s").trials] == ["complete"] * 2
 
 
+@pytest.mark.chaos
 def test_two_launches_through_ray_share_a_study_and_the_living_one_inherits_from_the_dead(folder: Folder) -> None:
     slow = {**SLOW, "settings": {"epochs": 12, "sleep": 0.4}}
     space = folder.write("space.yaml", budget={"trials": 4}, concurrency=1, **slow)
@@ -175,6 +181,7 @@ def test_two_launches_through_ray_share_a_study_and_the_living_one_inherits_from
     assert sorted(t.attempts for t in study.trials) == [1, 1, 1, 2]
 
 
+@pytest.mark.chaos
 def test_hours_that_are_spent_end_a_launch_in_mid_epoch_and_another_launch_begins_nothing(folder: Folder) -> None:
     slow = {"settings": {"epochs": 2, "sleep": 600}, "early_stopping": {"name": "none"}, "concurrency": 1}
     seconds = 10

@@ -78,15 +78,20 @@ def status_lines(study: Standing) -> Iterator[str]:
     left_words = "" if left is None else f", at most {duration(left)} left"
     yield f"time: {duration(study.hours)} spent{left_words}, {_rate(study.epochs_per_hour)}"
     if study.gpu_hours or budget.get("gpu_hours") is not None:
-        limit = budget.get("gpu_hours")
-        gpu_left = "" if limit is None else f", {duration(max(0.0, limit - study.gpu_hours))} of {limit:g} h left"
-        yield f"GPU time: {duration(study.gpu_hours)} spent{gpu_left}"
+        yield _spent("GPU", study.gpu_hours, budget.get("gpu_hours"))
+    if budget.get("cpu_hours") is not None:
+        yield _spent("CPU", study.cpu_hours, budget["cpu_hours"])
     for launch in study.launches:
         word = "starting Ray …" if not launch.begun else "alive"
         died = "died; launch again to go on with its trials"
         yield f"launch: process {launch.pid} on {launch.hostname}, {word if launch.alive else died}"
     if not study.launches and study.last_outcome in _ENDED_LAUNCH:
         yield f"launch: {_ENDED_LAUNCH[study.last_outcome]}"
+
+
+def _spent(what: str, hours: float, limit: float | None) -> str:
+    left = "" if limit is None else f", {duration(max(0.0, limit - hours))} of {limit:g} h left"
+    return f"{what} time: {duration(hours)} spent{left}"
 
 
 def rung_lines(study: Standing) -> list[str]:

@@ -54,6 +54,7 @@ def status_values(study: Standing) -> dict[str, Any]:
         },
         "hours_spent": study.hours,
         "gpu_hours_spent": study.gpu_hours,
+        "cpu_hours_spent": study.cpu_hours,
         "epochs_per_hour": study.epochs_per_hour,
         "hours_left_at_most": hours_left(study),
         "rungs": [asdict(rung) for rung in study.rungs],
