@@ -19,8 +19,20 @@ from sqlalchemy import Connection
 from storage import launches
 from storage.checkpoints import CHECKPOINT, Checkpoint
 from storage.engine import open_for_launch
-from storage.store import ATTEMPT, DECISION, EPOCH_METRIC, GRADIENT_FLOW, LAUNCH, TRIAL, Place, StudyStore, create_study
-from storage.tables import OPTUNA_EPOCH_VALUES, OPTUNA_PARAMETERS, OPTUNA_TRIALS, OPTUNA_VALUES
+from storage.store import StudyStore, create_study
+from storage.tables import (
+    ATTEMPT,
+    DECISION,
+    EPOCH_METRIC,
+    GRADIENT_FLOW,
+    LAUNCH,
+    OPTUNA_EPOCH_VALUES,
+    OPTUNA_PARAMETERS,
+    OPTUNA_TRIALS,
+    OPTUNA_VALUES,
+    TRIAL,
+)
+from storage.transaction import Place
 from tuner.events import EpochReport
 from tuner.rungs import rule_of
 from tuner.sampling import configuration_hash, make_sampler, propose

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from storage.store import ATTEMPT, EPOCH_METRIC, LAUNCH, TRIAL, TrialRecord
-from storage.tables import OPTUNA_TRIALS
+from storage.tables import ATTEMPT, EPOCH_METRIC, LAUNCH, OPTUNA_TRIALS, TRIAL
+from storage.transaction import TrialRecord
 
 _HEALTHY = ("finished", "stopped", "suspended")  # outcomes of attempts that ended by a decision
 _NEWEST = (ATTEMPT.c.trial_id == TRIAL.c.trial_id) & (ATTEMPT.c.attempt == TRIAL.c.attempt)

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from storage.tables import OPTUNA_TRIALS, TABLES
-
-CHECKPOINT, TRIAL = TABLES["tuner_checkpoint"], TABLES["tuner_trial"]
+from storage.tables import CHECKPOINT, OPTUNA_TRIALS, TRIAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from storage.columns import database_now
-from storage.store import ATTEMPT, LAUNCH, SPACE
+from storage.tables import ATTEMPT, LAUNCH, SPACE
 
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT_EXPIRY_SECONDS = 90.0  # longer than Ray takes to call a node dead (65 s)

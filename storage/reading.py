@@ -22,8 +22,7 @@ from storage.standing import (
     read_ended,
     read_standing,
 )
-from storage.store import ATTEMPT, DECISION, LAUNCH, TRIAL
-from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS
+from storage.tables import ATTEMPT, DECISION, LAUNCH, OPTUNA_STUDIES, OPTUNA_TRIALS, TRIAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from storage.reading import StudyReader, TrialView, id_of_trial
-from storage.store import ATTEMPT, EPOCH_METRIC, GRADIENT_FLOW, LAUNCH, SPACE, TRIAL
+from storage.tables import ATTEMPT, EPOCH_METRIC, GRADIENT_FLOW, LAUNCH, SPACE, TRIAL
 
 Figures = Mapping[int, Mapping[str, float]]  # epoch -> name -> value
 

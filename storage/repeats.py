@@ -6,8 +6,7 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 from sqlalchemy import Connection
 
-from storage.store import TRIAL
-from storage.tables import OPTUNA_TRIALS
+from storage.tables import OPTUNA_TRIALS, TRIAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from storage.columns import database_now
-from storage.tables import TABLES
-
-REQUEST, LAUNCH = TABLES["tuner_request"], TABLES["tuner_launch"]
+from storage.tables import LAUNCH, REQUEST
 
 
 def ask_to_stop(connection: Connection, study_id: int, trial_id: int | None, asked_by: str) -> None:

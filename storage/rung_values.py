@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from storage.tables import TABLES
-
-DECISION = TABLES["tuner_decision"]
+from storage.tables import DECISION
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from sqlalchemy import Connection
 from storage import launches
 from storage.columns import database_now
 from storage.optuna_rows import parameters_of_trials
-from storage.store import ATTEMPT, DECISION, LAUNCH, TRIAL
-from storage.tables import OPTUNA_EPOCH_VALUES, OPTUNA_TRIALS
+from storage.tables import ATTEMPT, DECISION, LAUNCH, OPTUNA_EPOCH_VALUES, OPTUNA_TRIALS, TRIAL
 
 # Optuna's states in our words; RUNNING is told apart by whether a living launch works on the trial
 STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "WAITING": "interrupted"}

@@ -182,3 +182,17 @@ class Request(Base):
 
 
 TABLES = Base.metadata.tables
+LAUNCH, SPACE, TRIAL, ATTEMPT, EPOCH_METRIC, GRADIENT_FLOW, DECISION, CHECKPOINT, REQUEST = (
+    TABLES[f"{PREFIX}{name}"]
+    for name in (
+        "launch",
+        "space",
+        "trial",
+        "attempt",
+        "epoch_metric",
+        "gradient_flow",
+        "decision",
+        "checkpoint",
+        "request",
+    )
+)

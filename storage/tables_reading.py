@@ -6,8 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from storage.engine import away_in_words, open_existing
-from storage.store import ATTEMPT, DECISION, EPOCH_METRIC, GRADIENT_FLOW, TRIAL
-from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS
+from storage.tables import ATTEMPT, DECISION, EPOCH_METRIC, GRADIENT_FLOW, OPTUNA_STUDIES, OPTUNA_TRIALS, TRIAL
 
 Rows = list[tuple[Any, ...]]
 

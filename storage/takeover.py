@@ -1,7 +1,7 @@
 """Trials of launches that died go to the living."""
 
 from storage import launches
-from storage.store import StudyTransaction
+from storage.transaction import StudyTransaction
 
 
 def take_over_dead_launches(transaction: StudyTransaction, but: int | None = None) -> list[str]:

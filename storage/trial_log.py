@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from storage.columns import database_now
 from storage.reading import StudyReader, TrialView, id_of_trial
-from storage.store import ATTEMPT, DECISION
+from storage.tables import ATTEMPT, DECISION
 
 
 @dataclass(frozen=True, slots=True)

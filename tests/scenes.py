@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from storage.store import Place
+from storage.transaction import Place
 from tuner.events import Assignment, Decider, EpochReport
 from tuner.launching import launch
 from tuner.search_space import SearchSpace

@@ -9,8 +9,7 @@ import yaml
 
 from storage.engine import open_existing
 from storage.reading import StudyReader
-from storage.store import DECISION, EPOCH_METRIC, GRADIENT_FLOW
-from storage.tables import OPTUNA_STUDIES, OPTUNA_TRIALS
+from storage.tables import DECISION, EPOCH_METRIC, GRADIENT_FLOW, OPTUNA_STUDIES, OPTUNA_TRIALS
 from tests.trainers import curve
 from tuner.checkpoint_files import CheckpointFiles
 from tuner.checkpoint_place import checkpoint_files

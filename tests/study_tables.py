@@ -6,8 +6,7 @@ import sqlalchemy as sa
 from optuna.storages._rdb.models import BaseModel, TrialIntermediateValueModel, TrialValueModel
 from sqlalchemy import Connection, Engine
 
-from storage.store import ATTEMPT, DECISION, EPOCH_METRIC, LAUNCH, TRIAL
-from storage.tables import OPTUNA_EPOCH_VALUES, OPTUNA_TRIALS, TABLES
+from storage.tables import ATTEMPT, DECISION, EPOCH_METRIC, LAUNCH, OPTUNA_EPOCH_VALUES, OPTUNA_TRIALS, TABLES, TRIAL
 from tests.study_model import ModelTrial, StudyModel
 
 Tables = dict[str, list[tuple[Any, ...]]]

@@ -12,7 +12,8 @@ from storage.columns import database_now
 from storage.errors import DatabaseAwayError
 from storage.launches import HEARTBEAT_EXPIRY_SECONDS
 from storage.requests import ask_to_stop
-from storage.store import LAUNCH, create_study
+from storage.store import create_study
+from storage.tables import LAUNCH
 from tests.scenes import HERE
 from tests.studies import make_space
 from tests.study_launches import WITHOUT, Database, Fault, Launch, Worker

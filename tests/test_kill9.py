@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from storage.engine import open_existing
-from storage.store import LAUNCH
+from storage.tables import LAUNCH
 from tests.studies import rows
 
 

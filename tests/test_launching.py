@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from storage.engine import open_existing, open_for_launch
 from storage.errors import StudyChangedError
 from storage.store import create_study
-from storage.tables import TABLES
+from storage.tables import LAUNCH, SPACE
 from tests.studies import make_space, optuna_trials, rows, simulate
 from tuner.errors import InputError
 
@@ -35,8 +35,8 @@ def test_a_changed_space_on_an_existing_study_is_refused_and_nothing_is_written(
     simulate(make_space(budget={"trials": 3}, concurrency=1, resources={"cpus": 1}), sqlite_url)
     engine = open_existing(sqlite_url).engine
     with engine.connect() as connection:
-        versions = connection.execute(sa.select(TABLES["tuner_space"].c.version)).scalars().all()
-        outcomes = connection.execute(sa.select(TABLES["tuner_launch"].c.outcome)).scalars().all()
+        versions = connection.execute(sa.select(SPACE.c.version)).scalars().all()
+        outcomes = connection.execute(sa.select(LAUNCH.c.outcome)).scalars().all()
     assert (versions, outcomes) == ([1, 2], ["finished", "finished"])
 
 
@@ -79,7 +79,7 @@ def test_passwords_given_on_the_command_line_are_not_stored(sqlite_url: str, mon
     simulate(make_space(budget={"trials": 1}), sqlite_url)
     engine = open_existing(sqlite_url).engine
     with engine.connect() as connection:
-        (argv,) = connection.execute(sa.select(TABLES["tuner_launch"].c.argv)).scalars()
+        (argv,) = connection.execute(sa.select(LAUNCH.c.argv)).scalars()
     assert argv[-1] == "postgresql://me:***@host/db"
 
 
@@ -87,9 +87,9 @@ def test_what_a_later_version_adds_to_the_file_does_not_make_an_older_study_anot
     simulate(make_space(budget={"trials": 1}), sqlite_url)
     engine = open_existing(sqlite_url).engine
     with engine.begin() as connection:
-        (content,) = connection.execute(sa.select(TABLES["tuner_space"].c.content)).scalars()
+        (content,) = connection.execute(sa.select(SPACE.c.content)).scalars()
         del content["enqueue"], content["early_stopping"]["brackets"]
-        connection.execute(sa.update(TABLES["tuner_space"]).values(content=content))
+        connection.execute(sa.update(SPACE).values(content=content))
     engine.dispose()
     simulate(make_space(budget={"trials": 2}), sqlite_url)
     assert len(optuna_trials(sqlite_url)) == 2

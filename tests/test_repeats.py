@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from storage.engine import open_existing
 from storage.reading import StudyReader
-from storage.store import ATTEMPT
+from storage.tables import ATTEMPT
 from tests.scenes import begin, play, report
 from tests.studies import make_space, optuna_trials, rows, simulate
 from tests.trainers import curve

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_info
 from storage.engine import open_existing
 from storage.errors import TrialNotFoundError
 from storage.reading import StudyReader, id_of_trial
-from storage.store import ATTEMPT, EPOCH_METRIC, GRADIENT_FLOW, LAUNCH, SPACE
+from storage.tables import ATTEMPT, EPOCH_METRIC, GRADIENT_FLOW, LAUNCH, SPACE
 from tests.cli import Folder
 from tests.scenes import begin, play
 from tests.studies import make_space, simulate, train

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from storage.engine import open_existing
 from storage.launches import HEARTBEAT_EXPIRY_SECONDS
-from storage.store import ATTEMPT, LAUNCH
+from storage.tables import ATTEMPT, LAUNCH
 from tests.scenes import HERE, begin, play, report
 from tests.studies import make_space, optuna_trials, simulate
 from tuner.checkpoint_files import CheckpointFiles

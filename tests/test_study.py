@@ -14,7 +14,8 @@ from storage.checkpoints import Checkpoint
 from storage.engine import open_existing, open_for_launch
 from storage.reading import StudyReader
 from storage.stopping import request_stop
-from storage.store import ATTEMPT, LAUNCH, StudyStore
+from storage.store import StudyStore
+from storage.tables import ATTEMPT, LAUNCH
 from tests.scenes import HERE, begin, play, report
 from tests.studies import make_space, optuna_trials, rows, simulate
 from tests.trainers import curve

@@ -5,7 +5,7 @@ import platform
 import sqlalchemy as sa
 
 from storage.engine import open_existing
-from storage.store import LAUNCH
+from storage.tables import LAUNCH
 from tests.studies import make_space, simulate
 from tuner.versions import version_differences, versions_of
 

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from storage.checkpoints import Checkpoint
-from storage.store import Place
+from storage.transaction import Place
 
 EPOCH_SECONDS = "seconds"  # the figure that executors add to a trainer's: how long the epoch took
 

@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Mapping
 
-from storage.store import DecisionRecord, StudyTransaction, TrialRecord
+from storage.transaction import DecisionRecord, StudyTransaction, TrialRecord
 from tuner.events import Decision, EpochReport, Outcome, no_metric
 from tuner.rungs import rule_of
 from tuner.search_space import SearchSpace, best_value

@@ -2,7 +2,7 @@
 
 from storage.launches import spent_cpu_hours, spent_gpu_hours, spent_hours
 from storage.requests import who_stops_study, who_stops_trial
-from storage.store import DecisionRecord, StudyTransaction, TrialRecord
+from storage.transaction import DecisionRecord, StudyTransaction, TrialRecord
 from tuner.events import Decision, Outcome
 from tuner.search_space import Budget
 

@@ -1,7 +1,7 @@
 """A configuration that comes up again is not trained again: the recorded result answers, or will when it is there."""
 
 from storage.repeats import find_original, set_repeat, waiting_for
-from storage.store import DecisionRecord, StudyTransaction, TrialRecord
+from storage.transaction import DecisionRecord, StudyTransaction, TrialRecord
 
 
 class Repeats:

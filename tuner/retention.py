@@ -12,7 +12,7 @@ from storage.checkpoints import (
     locations_in_use,
     remove_checkpoints,
 )
-from storage.store import StudyTransaction, TrialRecord
+from storage.transaction import StudyTransaction, TrialRecord
 from tuner.search_space import Checkpointing
 
 

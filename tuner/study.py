@@ -14,8 +14,9 @@ from storage.attempts import broken_trials, furthest_running, has_healthy_attemp
 from storage.checkpoints import checkpoints_of_trial
 from storage.launches import revive_launch
 from storage.repeats import num_newest_repeats
-from storage.store import DecisionRecord, StudyStore, StudyTransaction, TrialRecord
+from storage.store import StudyStore
 from storage.takeover import take_over_dead_launches
+from storage.transaction import DecisionRecord, StudyTransaction, TrialRecord
 from tuner.distributions import Fixed
 from tuner.endings import Next, after_the_end, common_failure, must_run_alone
 from tuner.errors import TrainingError

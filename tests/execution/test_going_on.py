@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from storage.checkpoints import Checkpoint
 from storage.engine import open_existing
-from storage.store import ATTEMPT
+from storage.tables import ATTEMPT
 from tests.cli import Folder
 from tests.studies import make_space, rows, simulate
 from tests.trainers import Curve

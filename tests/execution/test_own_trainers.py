@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from storage.engine import open_existing
-from storage.store import ATTEMPT, EPOCH_METRIC
+from storage.tables import ATTEMPT, EPOCH_METRIC
 from tests.cli import Folder
 
 PACKAGE = {

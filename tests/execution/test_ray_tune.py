@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from storage.engine import open_existing
 from storage.reading import StudyReader
-from storage.store import ATTEMPT, EPOCH_METRIC, LAUNCH
+from storage.tables import ATTEMPT, EPOCH_METRIC, LAUNCH
 from tests.cli import Folder
 from tests.studies import make_space, optuna_trials, rows, simulate
 

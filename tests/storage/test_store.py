@@ -26,8 +26,9 @@ from storage.errors import (
 )
 from storage.reading import StudyReader, error_line
 from storage.requests import ask_to_stop
-from storage.store import DECISION, DecisionRecord, StudyStore, StudyTransaction, TrialRecord, create_study
-from storage.tables import TABLES
+from storage.store import StudyStore, create_study
+from storage.tables import DECISION, TABLES
+from storage.transaction import DecisionRecord, StudyTransaction, TrialRecord
 from storage.trial_log import read_trial_log
 from tests.studies import make_space, rows, simulate
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from storage.store import Place
+from storage.transaction import Place
 from tuner.errors import TrainingError
 from tuner.events import EPOCH_SECONDS, Assignment, AttemptEnd, EpochReport
 from tuner.execution.hanging import NoTimeLimit, TimeLimit

@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from storage.store import Place
+from storage.transaction import Place
 from tuner.events import Assignment, Decider, EpochReport, Idle
 
 Curve = Callable[[Mapping[str, Any], int], Mapping[str, float]]
