@@ -67,9 +67,11 @@ class Folder:
         return {p.name for p in self.path.iterdir()} - {"home", "trainers.py", "__pycache__"}
 
     def launch_folders(self) -> list[Path]:
-        """Temporary folders of launches that were started from here: Ray puts the driver's pid into a session's name."""
-        sessions = Path("/tmp").glob("tuner-*/ray/session_*")
-        return [path.parents[1] for path in sessions if path.name.rpartition("_")[2] in map(str, self._commands)]
+        """Temporary folders of launches that were started from here: Ray puts the driver's pid into a session's name, which
+        one long ago may have had too."""
+        pids, begun = {str(pid) for pid in self._commands}, self.path.joinpath("home").stat().st_mtime
+        sessions = [path for path in Path("/tmp").glob("tuner-*/ray/session_*") if path.stat().st_mtime >= begun]
+        return [path.parents[1] for path in sessions if path.name.rpartition("_")[2] in pids]
 
     def processes(self) -> list[str]:
         """Command lines of living processes that were started from here."""

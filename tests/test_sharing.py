@@ -140,7 +140,7 @@ def test_no_attempt_of_a_dead_launch_ends_before_it_began(database_url: str) -> 
     with engine.connect() as connection:
         attempts = connection.execute(sa.select(ATTEMPT).order_by(ATTEMPT.c.attempt)).all()
     engine.dispose()
-    assert [a.outcome for a in attempts] == ["launch_died", "interrupted"]
+    assert [a.outcome for a in attempts] == ["launch_died", "suspended"]
     assert all(a.started_at <= a.ended_at for a in attempts)
 
 
