@@ -23,7 +23,7 @@ quickstart: install
 	$(BIN)/tuner launch search_spaces/quickstart.yaml
 
 test: $(VENV)/installed-test lint
-	$(BIN)/python -m pytest -m "not quickstart and not chaos"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not quickstart and not chaos"
 
 test-quickstart: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m quickstart
