@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install quickstart test test-quickstart test-chaos lint orchestration storage-benchmark clean
+.PHONY: install quickstart test test-quickstart test-chaos test-browser lint orchestration storage-benchmark clean
 
 install: $(VENV)/installed
 
@@ -23,13 +23,16 @@ quickstart: install
 	$(BIN)/tuner launch search_spaces/quickstart.yaml
 
 test: $(VENV)/installed-test lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not quickstart and not chaos"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not quickstart and not chaos and not browser"
 
 test-quickstart: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m quickstart
 
 test-chaos: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m chaos
+
+test-browser: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m browser
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

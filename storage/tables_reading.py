@@ -1,18 +1,41 @@
 """A study's tables as plain rows, one query each: for data frames. Trials are told by their numbers. Writes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from storage.engine import away_in_words, open_existing
-from storage.tables import ATTEMPT, DECISION, EPOCH_METRIC, GRADIENT_FLOW, OPTUNA_STUDIES, OPTUNA_TRIALS, TRIAL
+from storage.tables import (
+    ATTEMPT,
+    DECISION,
+    EPOCH_METRIC,
+    GRADIENT_FLOW,
+    LAUNCH,
+    OPTUNA_STUDIES,
+    OPTUNA_TRIALS,
+    TRIAL,
+)
 
 Rows = list[tuple[Any, ...]]
 
 EPOCH_COLUMNS = ("epoch", "name", "value")
 DECISION_COLUMNS = ("epoch", "rule", "verdict", "reason", "value", "cutoff", "bracket", "rung")
-ATTEMPT_COLUMNS = ("attempt", "node", "worker", "device", "started_at", "ended_at", "outcome")
+ATTEMPT_COLUMNS = (
+    *("attempt", "launch_id", "node", "worker", "device", "cpus", "gpus", "epochs_before"),
+    *("started_at", "ended_at", "outcome", "traceback"),
+)
+LAUNCH_COLUMNS = (
+    "launch_id",
+    "hostname",
+    "pid",
+    "started_at",
+    "heartbeat_at",
+    "ended_at",
+    "outcome",
+    "versions",
+    "argv",
+)
 
 
 class TablesReader:
@@ -38,10 +61,30 @@ class TablesReader:
         """(trial number, *ATTEMPT_COLUMNS) by trial and attempt; times are unix seconds."""
         return self._rows(ATTEMPT, ATTEMPT_COLUMNS, OPTUNA_TRIALS.c.number, ATTEMPT.c.attempt)
 
-    def gradient_flow(self) -> Rows:
-        """(trial number, epoch, names of the layers, mean |dL/dW| of each layer as an array) by trial and epoch."""
+    def launches(self) -> Rows:
+        """LAUNCH_COLUMNS, oldest first; times are unix seconds."""
+        query = (
+            sa.select(*(LAUNCH.c[name] for name in LAUNCH_COLUMNS))
+            .join(OPTUNA_STUDIES, OPTUNA_STUDIES.c.study_id == LAUNCH.c.study_id)
+            .where(OPTUNA_STUDIES.c.study_name == self._study)
+        )
+        return self._read(query.order_by(LAUNCH.c.launch_id))
+
+    def trials_with_gradient_flow(self) -> list[int]:
+        """Numbers of the trials that recorded any."""
+        query = self._of_study(GRADIENT_FLOW, ()).distinct().order_by(OPTUNA_TRIALS.c.number)
+        return [number for (number,) in self._read(query)]
+
+    def gradient_flow(self, trials: Collection[int] | None = None) -> Rows:
+        """(trial number, epoch, names of the layers, mean |dL/dW| of each layer as an array) by trial and epoch.
+
+        Args:
+            trials: their numbers; all when None.
+        """
         columns = (GRADIENT_FLOW.c.epoch, TRIAL.c.layers, GRADIENT_FLOW.c.mean_abs_gradients)
         query = self._of_study(GRADIENT_FLOW, columns).join(TRIAL, TRIAL.c.trial_id == GRADIENT_FLOW.c.trial_id)
+        if trials is not None:
+            query = query.where(OPTUNA_TRIALS.c.number.in_(trials))
         return self._read(query.order_by(OPTUNA_TRIALS.c.number, GRADIENT_FLOW.c.epoch))
 
     def _rows(self, table: sa.Table, columns: Sequence[str], *order: sa.ColumnElement[Any]) -> Rows:

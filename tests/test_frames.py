@@ -13,6 +13,7 @@ import pytest
 
 import tuner
 from storage.errors import StudyNotFoundError
+from storage.tables_reading import ATTEMPT_COLUMNS
 from tests.studies import BASE, make_space, simulate
 from tests.trainers import curve
 from tuner.errors import InputError
@@ -105,7 +106,7 @@ def test_gradient_flow_has_a_row_for_each_layer_of_each_epoch(study: StudyFrames
 
 def test_attempts_have_times_with_their_zone(study: StudyFrames) -> None:
     attempts = study.attempts
-    assert list(attempts) == ["trial", "attempt", "node", "worker", "device", "started_at", "ended_at", "outcome"]
+    assert list(attempts) == ["trial", *ATTEMPT_COLUMNS]
     first = attempts.iloc[0]
     assert (first["node"], first["worker"], first["outcome"]) == ("simulated", 0, "finished")
     assert first["started_at"] == pd.Timestamp(1000, unit="s", tz="UTC")

@@ -1,7 +1,7 @@
 """A study as pandas data frames, for notebooks."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from storage.reading import StudyReader, StudyView
-from storage.tables_reading import ATTEMPT_COLUMNS, DECISION_COLUMNS, EPOCH_COLUMNS, TablesReader
+from storage.standing import Standing
+from storage.tables_reading import ATTEMPT_COLUMNS, DECISION_COLUMNS, EPOCH_COLUMNS, LAUNCH_COLUMNS, TablesReader
 from tuner.reporting.status_lines import status_lines
 from tuner.reporting.summary import rank
 
-_FRAMES = "frames: trials, epochs, decisions, gradient_flow, attempts; also best, space"
+_FRAMES = "frames: trials, epochs, decisions, gradient_flow, attempts, launches; also best, space"
 _NOT_IN_FORCE = object()
 
 
@@ -82,16 +83,34 @@ class StudyFrames:
 
     @property
     def attempts(self) -> pd.DataFrame:
-        """One row an attempt: trial, attempt, node, worker (process id), device, started_at, ended_at (UTC), outcome."""
+        """One row an attempt: trial, attempt, launch_id, node, worker (process id), device, cpus, gpus, epochs_before (newest
+        epoch recorded when it began), started_at, ended_at (UTC), outcome, traceback."""
         frame = pd.DataFrame(self._tables.attempts(), columns=["trial", *ATTEMPT_COLUMNS])
-        times = {name: pd.to_datetime(frame[name].astype("float64"), unit="s", utc=True)
-                 for name in ("started_at", "ended_at")}  # fmt: skip
-        return frame.astype({"trial": "int64", "attempt": "int64", "worker": "Int64"}).assign(**times)
+        whole = {
+            "trial": "int64",
+            "attempt": "int64",
+            "launch_id": "int64",
+            "worker": "Int64",
+            "epochs_before": "int64",
+        }
+        return _with_times(frame.astype({**whole, "cpus": "float64", "gpus": "float64"}), "started_at", "ended_at")
+
+    @property
+    def launches(self) -> pd.DataFrame:
+        """One row a run of the driver: launch_id, hostname, pid, started_at, heartbeat_at, ended_at (UTC), outcome, versions
+        (of packages, processor and code), argv."""
+        frame = pd.DataFrame(self._tables.launches(), columns=LAUNCH_COLUMNS)
+        frame = frame.astype({"launch_id": "int64", "pid": "int64"})
+        return _with_times(frame, "started_at", "heartbeat_at", "ended_at")
 
     @property
     def gradient_flow(self) -> pd.DataFrame:
         """One row a layer of an epoch: trial, epoch, layer, layer_index (0 at the input), mean_abs_gradient (mean |dL/dW|)."""
-        rows = self._tables.gradient_flow()
+        return self.gradient_flow_of(None)
+
+    def gradient_flow_of(self, trials: Collection[int] | None) -> pd.DataFrame:
+        """As `gradient_flow`, of these trials; of a large study all of it is a lot."""
+        rows = self._tables.gradient_flow(trials)
         counts = [len(flow) for *_, flow in rows]
         return pd.DataFrame({
             "trial": np.repeat(np.array([row[0] for row in rows], np.int64), counts),
@@ -101,12 +120,22 @@ class StudyFrames:
             "mean_abs_gradient": _joined([flow for *_, flow in rows], np.float64),
         })  # fmt: skip
 
+    @property
+    def trials_with_gradient_flow(self) -> list[int]:
+        """Numbers of the trials that recorded any."""
+        return self._tables.trials_with_gradient_flow()
+
+    @property
+    def standing(self) -> Standing:
+        """States, best so far, hours spent and launches, as `tuner status` shows them."""
+        return self._study.standing(self.name)
+
     def __repr__(self) -> str:
-        return "\n".join([*status_lines(self._study.standing(self.name)), _FRAMES])
+        return "\n".join([*status_lines(self.standing), _FRAMES])
 
     def _repr_html_(self) -> str:
         view = self._view()
-        lines = "<br>".join(html.escape(line) for line in [*status_lines(self._study.standing(self.name)), _FRAMES])
+        lines = "<br>".join(html.escape(line) for line in [*status_lines(self.standing), _FRAMES])
         top = _trials_frame(view).loc[[ranked.trial.number for ranked in rank(view)[:5]]]
         return f"<p>{lines}</p>{top.to_html() if len(top) else ''}"
 
@@ -142,3 +171,8 @@ def _parameter_column(values: Sequence[Any], numbers: pd.Index) -> pd.Series:
 
 def _joined(arrays: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:
     return np.concatenate(arrays) if arrays else np.array([], dtype)
+
+
+def _with_times(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """The frame with these columns, unix seconds, as times."""
+    return frame.assign(**{name: pd.to_datetime(frame[name].astype("float64"), unit="s", utc=True) for name in names})

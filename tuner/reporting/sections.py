@@ -1,0 +1,33 @@
+"""The order in which a study is told: report and dashboard show the same sections, each with its figures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from tuner.reporting import figures
+from tuner.reporting.study_data import StudyData
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the story.
+
+    Attributes:
+        key: its name in addresses and file names.
+        title: its heading.
+        draw: the figures side by side; none where the study has nothing to show there.
+        missing: what a study must have to show something, in words, for when it has not.
+    """
+
+    key: str
+    title: str
+    draw: Callable[[StudyData], list[go.Figure]]
+    missing: str
+
+
+def _history(study: StudyData) -> list[go.Figure]:
+    return [figures.optimization_history(study.trials, study.objective)]
+
+
+SECTIONS: tuple[Section, ...] = (Section("history", "How the search got on", _history, "No trial has a value yet."),)

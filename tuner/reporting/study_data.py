@@ -1,0 +1,68 @@
+"""One reading of a study: the data frames that all figures of a report are drawn from."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from storage.standing import Standing
+from tuner.reporting.figures.style import Objective
+from tuner.reporting.frames import StudyFrames
+
+_MOST_WITH_FLOW = 4
+
+
+@dataclass(frozen=True, slots=True)
+class StudyData:
+    """A study at one moment. Frames are those of `StudyFrames`; `gradient_flow` is that of a few chosen trials.
+
+    Every trial that a frame names has its row in `trials`, also when the study was running while it was read.
+    """
+
+    name: str
+    space: Mapping[str, Any]
+    standing: Standing
+    trials: pd.DataFrame
+    epochs: pd.DataFrame
+    decisions: pd.DataFrame
+    attempts: pd.DataFrame
+    launches: pd.DataFrame
+    gradient_flow: pd.DataFrame
+
+    @property
+    def objective(self) -> Objective:
+        """The metric by which the study searches."""
+        return Objective(self.space["metric"]["name"], self.space["metric"]["goal"])
+
+    @property
+    def max_epochs(self) -> int:
+        """Epochs of a trial that nobody stops."""
+        return int(self.space["settings"]["epochs"])
+
+
+def read_study(frames: StudyFrames, with_flow: Collection[int] | None = None) -> StudyData:
+    """Read all of a study.
+
+    Args:
+        frames: the study.
+        with_flow: trials whose gradient flow is wanted; a few that tell most when None.
+    Raises: StorageError: the study or its database is gone.
+    """
+    decisions, attempts, launches, epochs = frames.decisions, frames.attempts, frames.launches, frames.epochs
+    trials, space = frames.trials, frames.space  # last: what the others name is in it
+    objective = Objective(space["metric"]["name"], space["metric"]["goal"])
+    chosen = telling_trials(trials, frames.trials_with_gradient_flow, objective) if with_flow is None else with_flow
+    flow = frames.gradient_flow_of(chosen)
+    return StudyData(frames.name, space, frames.standing, trials, epochs, decisions, attempts, launches, flow)
+
+
+def telling_trials(trials: pd.DataFrame, among: Collection[int], objective: Objective) -> list[int]:
+    """The trials whose gradient flow tells most, at most four: the best, the middle one, the worst by value, and the first
+    that broke (failed, or stopped by figures that were not finite)."""
+    known = trials[trials.index.isin(among)]
+    ranked = known[np.isfinite(known["value"])].sort_values("value", ascending=objective.sign > 0, kind="stable").index
+    broken = known.index[(known["state"] == "failed") | ~np.isfinite(known["value"])]
+    chosen = [*ranked[:1], *ranked[len(ranked) // 2 : len(ranked) // 2 + 1], *ranked[-1:], *broken[:1]]
+    return list(dict.fromkeys(int(number) for number in chosen))[:_MOST_WITH_FLOW]
