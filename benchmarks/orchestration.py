@@ -90,7 +90,7 @@ budget: {{trials: {num_trials}}}
     tuner.sampling.propose = clock.timed("sampler", tuner.sampling.propose)
     with tempfile.TemporaryDirectory() as folder:
         launch(space, f"sqlite:///{folder}/study.db", say=lambda line: None,
-               make_executor=lambda space, data: Executor(space.trainer, data, space.resources, WORKERS))  # fmt: skip
+               make_executor=lambda space, data, *_: Executor(space.trainer, data, space.resources, WORKERS))  # fmt: skip
     clock.print_rate("ours", num_trials)
     total = clock.last - clock.first
     sampler = clock.spent["sampler"]

@@ -173,7 +173,7 @@ def measure_resume(url: str, costs: Costs) -> None:
             assert isinstance(dead.next_trial(), Assignment)
         store.close()
         executor = FirstAssignment(costs)
-        launch(make_space(), url, say=lambda line: None, make_executor=lambda space, data, it=executor: it)
+        launch(make_space(), url, say=lambda line: None, make_executor=lambda *_, it=executor: it)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 
 from storage.errors import DatabaseAwayError, DatabaseUnreachableError, StorageError
 from storage.network_disks import network_mount
@@ -26,6 +26,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of each study it 
 
 VERSION_TABLE = "tuner_alembic_version"
 _BUSY_SECONDS = 30
+_AWAY_STATES = ("25006", "25P03")  # read-only transaction; idle in transaction for too long
 # a server that is out of reach is noticed within a minute, not after the two hours that TCP allows; a URL may say otherwise
 _POSTGRESQL = {"connect_timeout": 10, "keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3,
                "tcp_user_timeout": 30_000}  # fmt: skip
@@ -46,12 +47,25 @@ def away_in_words() -> Iterator[None]:
     """
     try:
         yield
-    except (OperationalError, InterfaceError, optuna.exceptions.StorageInternalError) as error:
+    except (DBAPIError, optuna.exceptions.StorageInternalError) as error:
+        if not _is_away(error):
+            raise
         first = _first_complaint(error)
         words = mask_passwords(str(getattr(first, "orig", None) or first).splitlines()[0])
         raise DatabaseAwayError(
             f"the database does not answer: {words}; the study can be gone on with when it does"
         ) from error
+
+
+def _is_away(error: BaseException) -> bool:
+    """Whether the database, not what was asked of it, is the trouble. PostgreSQL says so in ways that are no OperationalError
+    when it has become a stand-by server, or has ended a transaction that slept."""
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return (
+        not isinstance(error, DBAPIError)
+        or isinstance(error, OperationalError | InterfaceError)
+        or state in _AWAY_STATES
+    )
 
 
 def _first_complaint(error: BaseException) -> BaseException:

@@ -25,5 +25,9 @@ class StudyChangedError(StorageError, ValueError):
     """The study was begun with another search space, and its trials would not be comparable with new ones."""
 
 
+class NothingToStopError(StorageError, ValueError):
+    """No launch of the study runs, or its trial has ended."""
+
+
 class StudyBusyError(StorageError, RuntimeError):
     """Another launch of the study is alive."""

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from storage.columns import database_now
-from storage.tables import ATTEMPT, LAUNCH, SPACE
+from storage.tables import ATTEMPT, LAUNCH, OPTUNA_STUDIES, SPACE
 
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT_EXPIRY_SECONDS = 90.0  # longer than Ray takes to call a node dead (65 s)
@@ -114,10 +114,23 @@ def renew_heartbeat(connection: Connection, launch_id: int) -> None:
     connection.execute(sa.update(LAUNCH).where(LAUNCH.c.launch_id == launch_id).values(heartbeat_at=database_now()))
 
 
+def name_for_ever(connection: Connection, study: str) -> str:
+    """Names the study in its database for ever, among all studies of all databases: by the process and the moment of its
+    first launch."""
+    query = (
+        sa.select(LAUNCH)
+        .join(OPTUNA_STUDIES, OPTUNA_STUDIES.c.study_id == LAUNCH.c.study_id)
+        .where(OPTUNA_STUDIES.c.study_name == study)
+        .order_by(LAUNCH.c.launch_id)
+        .limit(1)
+    )
+    row = connection.execute(query).one()
+    return f"{row.boot_id} {row.pid_namespace} {row.pid} {row.process_start} {row.started_at!r}"
+
+
 def spent_hours(connection: Connection, study_id: int, now: float) -> float:
-    """Wall hours of all launches of a study so far; `now` in unix seconds ends those that have not ended."""
-    until = sa.func.coalesce(LAUNCH.c.ended_at, now)
-    query = sa.select(sa.func.sum(until - LAUNCH.c.started_at)).where(LAUNCH.c.study_id == study_id)
+    """Wall hours of all launches of a study so far; `now`, in unix seconds, ends those that have not ended."""
+    query = sa.select(sa.func.sum(_until(now) - LAUNCH.c.started_at)).where(LAUNCH.c.study_id == study_id)
     return float(connection.execute(query).scalar_one() or 0.0) / 3600
 
 
@@ -133,10 +146,20 @@ def spent_cpu_hours(connection: Connection, study_id: int, now: float) -> float:
 
 def _spent(connection: Connection, study_id: int, share: sa.ColumnElement[float], now: float) -> float:
     # launch by launch, each from an index: by its trials, a study of thousands would be looked up one by one at every epoch
-    seconds = sa.func.sum((sa.func.coalesce(ATTEMPT.c.ended_at, now) - ATTEMPT.c.started_at) * share)
+    ended_at = sa.func.coalesce(
+        ATTEMPT.c.ended_at, sa.case((_until(now) > ATTEMPT.c.started_at, _until(now)), else_=ATTEMPT.c.started_at)
+    )
+    seconds = sa.func.sum((ended_at - ATTEMPT.c.started_at) * share)
     of_launch = sa.select(seconds).where(ATTEMPT.c.launch_id == LAUNCH.c.launch_id).scalar_subquery()
     query = sa.select(sa.func.sum(of_launch)).where(LAUNCH.c.study_id == study_id)
     return float(connection.execute(query).scalar_one() or 0.0) / 3600
+
+
+def _until(now: float) -> sa.ColumnElement[float]:
+    """When a launch ended, or was last heard of, or now: one that died without a word has spent nothing since. Heartbeats
+    are judged by their own clock, the database's; `now` may be a simulated one's."""
+    silent = LAUNCH.c.heartbeat_at < database_now() - HEARTBEAT_EXPIRY_SECONDS
+    return sa.func.coalesce(LAUNCH.c.ended_at, sa.case((silent, LAUNCH.c.heartbeat_at), else_=now))
 
 
 def newest_space(connection: Connection, study_id: int) -> sa.Row[Any] | None:

@@ -73,7 +73,7 @@ class LaunchView:
 class Standing:
     """A study at one moment.
 
-    `trials`: state -> number of trials; `last_outcome`: how the newest launch ended (finished, interrupted, failed, died),
+    `trials`: state -> number of trials; `last_outcome`: how the newest launch ended (finished, stopped, interrupted, failed, died),
     None while it runs; `hours`, `gpu_hours`, `cpu_hours`: spent by all launches; `epochs_per_hour`: of the launches that run, else of
     the newest one, from its first trial on; `read_at`: unix seconds by the database's clock.
     """
@@ -140,9 +140,9 @@ def read_standing(connection: Connection, study_id: int, name: str) -> Standing:
             for x in unfinished
         ),
         last_outcome=None if rows[-1].launch_id in living else rows[-1].outcome or "died",
-        hours=sum(until[row.launch_id] - row.started_at for row in rows) / 3600,
-        gpu_hours=_hours_of(ATTEMPT.c.gpus, connection, study_id, until),
-        cpu_hours=_hours_of(ATTEMPT.c.cpus, connection, study_id, until),
+        hours=launches.spent_hours(connection, study_id, now),
+        gpu_hours=launches.spent_gpu_hours(connection, study_id, now),
+        cpu_hours=launches.spent_cpu_hours(connection, study_id, now),
         epochs_per_hour=sum(
             _epochs_per_hour(connection, row.launch_id, max(start, row.started_at), until[row.launch_id])
             for row in rows
@@ -282,30 +282,6 @@ def _rungs(connection: Connection, study_id: int) -> tuple[RungView, ...]:
 def _stop_reason(connection: Connection, trial_id: int) -> str:
     query = sa.select(DECISION.c.reason).where(DECISION.c.trial_id == trial_id, DECISION.c.verdict == "stop")
     return str(connection.execute(query.order_by(DECISION.c.decision_id.desc()).limit(1)).scalar_one_or_none() or "")
-
-
-def _hours_of(
-    share: sa.ColumnElement[float], connection: Connection, study_id: int, until: Mapping[int, float]
-) -> float:
-    """Hours of all attempts times their share of a resource, those that run now until now. `until`: launch id -> when it was
-    last heard of."""
-    query = (
-        sa.select(
-            ATTEMPT.c.launch_id,
-            sa.func.sum((ATTEMPT.c.ended_at - ATTEMPT.c.started_at) * share).label("ended"),
-            sa.func.sum(sa.case((ATTEMPT.c.ended_at.is_(None), share), else_=0.0)).label("open_gpus"),
-            sa.func.sum(sa.case((ATTEMPT.c.ended_at.is_(None), share * ATTEMPT.c.started_at), else_=0.0)).label(
-                "open_starts"
-            ),
-        )
-        .join(TRIAL, TRIAL.c.trial_id == ATTEMPT.c.trial_id)
-        .where(TRIAL.c.study_id == study_id, share > 0)
-        .group_by(ATTEMPT.c.launch_id)
-    )
-    seconds = 0.0
-    for row in connection.execute(query):
-        seconds += (row.ended or 0.0) + row.open_gpus * until[row.launch_id] - row.open_starts
-    return seconds / 3600
 
 
 def _begun_at(connection: Connection, launch_id: int) -> float | None:

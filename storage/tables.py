@@ -56,7 +56,7 @@ class Launch(Base):
     started_at: Mapped[float] = mapped_column(Float(53))
     heartbeat_at: Mapped[float] = mapped_column(Float(53))
     ended_at: Mapped[float | None] = mapped_column(Float(53))
-    outcome: Mapped[str | None] = mapped_column(String(32))  # finished, interrupted, failed, died
+    outcome: Mapped[str | None] = mapped_column(String(32))  # finished, stopped (on request), interrupted, failed, died
     versions: Mapped[dict[str, str]] = mapped_column(JSON)
     argv: Mapped[list[str]] = mapped_column(JSON)  # passwords masked
 

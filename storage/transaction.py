@@ -73,6 +73,7 @@ class StudyTransaction:
         self._optuna.begin_event(connection)
         self._trial_ids = trial_ids
         self.discarded: list[str] = []  # files to be deleted after the commit
+        self.told: list[str] = []  # lines to be said after the commit
 
     def now(self) -> float:
         """Unix time in seconds by the database's clock."""
@@ -215,7 +216,7 @@ class StudyTransaction:
         )
 
     def add_output(self, trial: TrialRecord, text: str) -> None:
-        """Keep what the running attempt printed: the last 64 KB of it."""
+        """Keep what the running attempt printed: the last 65,536 characters of it."""
         if not text:
             return
         here = (ATTEMPT.c.trial_id == trial.trial_id) & (ATTEMPT.c.attempt == trial.attempt)
@@ -256,6 +257,18 @@ class StudyTransaction:
             self._scalar(sa.select(sa.func.max(EPOCH_METRIC.c.epoch)).where(EPOCH_METRIC.c.trial_id == trial.trial_id))
             or 0
         )
+
+    def has_from_this_attempt(self, trial: TrialRecord, epoch: int) -> bool:
+        """Whether the running attempt has recorded an epoch."""
+        begun_before = (
+            (ATTEMPT.c.trial_id == trial.trial_id)
+            & (ATTEMPT.c.attempt == trial.attempt)
+            & (ATTEMPT.c.epochs_before < epoch)
+        )
+        query = sa.select(EPOCH_METRIC.c.epoch).where(
+            EPOCH_METRIC.c.trial_id == trial.trial_id, EPOCH_METRIC.c.epoch == epoch, sa.exists().where(begun_before)
+        )
+        return self.connection.execute(query.limit(1)).first() is not None
 
     def metrics(self, trial: TrialRecord, epoch: int) -> dict[str, float]:
         """What is recorded of an epoch; empty when nothing is."""

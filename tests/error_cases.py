@@ -100,7 +100,7 @@ def _launched(folder: Path, tenth: float = 0.1) -> None:
     """The study of the file, run to its end into tuner.db."""
     space = check_search_space(parse_yaml(SPACE, "space.yaml"))
     executor = SimulatedExecutor(lambda configuration, epoch: {"validation_accuracy": epoch * tenth})
-    launch(space, _url(folder), say=lambda line: None, make_executor=lambda space, data: executor)
+    launch(space, _url(folder), say=lambda line: None, make_executor=lambda space, data, *_: executor)
 
 
 def _launched_with_a_repeat(folder: Path) -> None:

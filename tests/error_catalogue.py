@@ -94,7 +94,7 @@ def _as_if_started_in(folder: Path, arguments: list[str]) -> Iterator[None]:
             mock.patch.object(sys, "dont_write_bytecode", True),
             mock.patch("os.cpu_count", return_value=2),
             mock.patch("torch.cuda.device_count", return_value=0),
-            mock.patch("tuner.single.prepare_process"),  # else this process would flush denormals for ever
+            mock.patch("tuner.training.trainer.prepare_process"),  # else this process would flush denormals for ever
             mock.patch("storage.engine._BUSY_SECONDS", 0.2),
             mock.patch.object(launching, "_ray_tune", side_effect=AssertionError("this case is no error")),
         ):

@@ -12,7 +12,6 @@ from storage.reading import StudyReader
 from storage.tables import DECISION, EPOCH_METRIC, GRADIENT_FLOW, OPTUNA_STUDIES, OPTUNA_TRIALS
 from tests.trainers import curve
 from tuner.checkpoint_files import CheckpointFiles
-from tuner.checkpoint_place import checkpoint_files
 from tuner.events import EPOCH_SECONDS, Assignment, Decider
 from tuner.execution.attempt import AttemptRunner, Broken, Job
 from tuner.execution.simulated import SimulatedExecutor
@@ -45,7 +44,7 @@ def simulate(
     space: SearchSpace, url: str, executor: SimulatedExecutor | None = None, say: Any = lambda line: None
 ) -> None:
     """Launch a study on the simulated executor, through everything else that is real."""
-    launch(space, url, say=say, make_executor=lambda space, data: executor or SimulatedExecutor(curve))
+    launch(space, url, say=say, make_executor=lambda space, data, *_: executor or SimulatedExecutor(curve))
 
 
 class InProcess(SimulatedExecutor):
@@ -71,8 +70,12 @@ class InProcess(SimulatedExecutor):
 def train(url: str, cpus: float = 1, **changes: Any) -> StudyReader:
     """A study of the base space with keys replaced, really trained in this process, its checkpoints kept as it says."""
     space = make_space(**changes)
-    files = checkpoint_files(space, url)
-    launch(space, url, say=lambda line: None, make_executor=lambda space, data: InProcess(space, data, files, cpus))
+    launch(
+        space,
+        url,
+        say=lambda line: None,
+        make_executor=lambda space, data, files, say: InProcess(space, data, files, cpus),
+    )
     return StudyReader(url)
 
 

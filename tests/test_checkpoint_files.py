@@ -6,7 +6,7 @@ import pytest
 
 from storage.checkpoints import Checkpoint, TrialCheckpoints
 from tuner.checkpoint_files import CheckpointFiles, delete_files
-from tuner.errors import CheckpointError, InputError
+from tuner.errors import CheckpointDamagedError, CheckpointError, InputError
 from tuner.retention import best_checkpoint, expendable_after_the_end, expendable_while_running, over_quota
 
 
@@ -16,7 +16,7 @@ def kept(epoch: int, attempt: int = 1, num_bytes: int = 10) -> Checkpoint:
 
 @pytest.mark.parametrize("scheme", ["", "file://"])
 def test_what_is_written_is_read_again_and_deleted(tmp_path: Path, scheme: str) -> None:
-    files = CheckpointFiles(f"{scheme}{tmp_path}/deep/folder")
+    files = CheckpointFiles(f"{scheme}{tmp_path}/deep/folder", our_parent=True)
     assert files.found() == {}
     written = files.write(7, 2, 3, b"state")
     assert (written.epoch, written.attempt, written.num_bytes) == (3, 2, 5)
@@ -35,8 +35,17 @@ def test_a_damaged_or_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is damaged: its SHA-256"):
         files.read(written)
     Path(written.location).unlink()
-    with pytest.raises(CheckpointError, match="cannot be read from"):
+    with pytest.raises(CheckpointDamagedError, match="cannot be read from"):
         files.read(written)
+
+
+def test_a_file_is_only_out_of_reach_while_its_whole_folder_is(tmp_path: Path) -> None:
+    """A disk that is not mounted, or another machine's: the file may be read again one day."""
+    written = CheckpointFiles(str(tmp_path / "disk")).write(0, 1, 1, b"state")
+    (tmp_path / "disk").rename(tmp_path / "unmounted")
+    with pytest.raises(CheckpointError, match="cannot be read from") as caught:
+        CheckpointFiles.read(written)
+    assert not isinstance(caught.value, CheckpointDamagedError)
 
 
 def test_on_a_full_disk_nothing_half_written_stays(tmp_path: Path) -> None:
@@ -67,6 +76,11 @@ def test_a_running_trial_keeps_its_newest_the_one_before_and_its_best(goal: str,
     assert best_checkpoint(checkpoints, values, goal) == kept(best)
     gone = expendable_while_running(checkpoints, values, goal)
     assert {c.epoch for c in checkpoints} - {c.epoch for c in gone} == {5, 4, best}
+
+
+def test_an_attempt_that_began_from_scratch_keeps_its_newest_behind_those_of_earlier_ones() -> None:
+    checkpoints = [kept(9), kept(8), kept(2, attempt=2), kept(1, attempt=2)]
+    assert expendable_while_running(checkpoints, {}, "maximize") == [kept(1, attempt=2)]
 
 
 def test_of_an_epoch_that_was_run_again_the_newer_attempts_state_is_kept() -> None:

@@ -13,12 +13,13 @@ from tests.studies import rows
 
 def kills_until_done(url: str, sampler: str, seed: int) -> int:
     command = [sys.executable, "-m", "tests.kill9_child", url, sampler, str(seed)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=250)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert ended.returncode == 0, ended.stderr
     return int(ended.stdout)
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_a_study_killed_at_random_statements_equals_an_undisturbed_one(
     sampler: str, database_url: str, tmp_path: object

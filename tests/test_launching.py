@@ -1,17 +1,20 @@
 """What a launch refuses, takes over and goes on with, before and beside the trials themselves."""
 
 from typing import Any
+from unittest import mock
 
 import optuna
 import pytest
 import sqlalchemy as sa
 
 from storage.engine import open_existing, open_for_launch
-from storage.errors import StudyChangedError
+from storage.errors import DatabaseAwayError, StudyChangedError
 from storage.store import create_study
 from storage.tables import LAUNCH, SPACE
+from tests.scenes import play
 from tests.studies import make_space, optuna_trials, rows, simulate
-from tuner.errors import InputError
+from tuner.errors import InputError, TrainingError
+from tuner.events import Decider
 
 
 @pytest.mark.parametrize(
@@ -55,6 +58,20 @@ def test_a_study_of_another_program_is_not_mixed_with_ours(sqlite_url: str, know
     with pytest.raises(StudyChangedError, match="was not made by this product"):
         simulate(make_space(), sqlite_url)
     assert len(optuna_trials(sqlite_url)) == 1
+
+
+def test_what_ends_a_launch_is_told_even_when_its_end_cannot_be_written(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def scene(study: Decider) -> None:
+        monkeypatch.setattr("storage.launches.end_launch", mock.Mock(side_effect=DatabaseAwayError("no answer")))
+        raise TrainingError("all fail")
+
+    with pytest.raises(TrainingError, match="all fail"):
+        play(make_space(), sqlite_url, scene, say=told.append)
+    assert told[-1] == "the end of this launch could not be written: no answer"
 
 
 def test_gpu_hours_alone_are_refused_where_no_gpu_is(sqlite_url: str) -> None:

@@ -3,13 +3,16 @@
 import sqlite3
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from storage.errors import DatabaseAwayError
+from storage.reading import StudyReader
+from storage.trial_log import read_trial_log
 from tests.scenes import begin, play, report
-from tests.studies import make_space, optuna_trials
+from tests.studies import make_space, optuna_trials, simulate
 from tuner.events import Assignment, Decider, Decision, Idle, Outcome
 from tuner.patience import Patient
 
@@ -98,9 +101,22 @@ def test_answers_lost_after_the_commit_change_nothing(database_url: str) -> None
         for number in range(2):
             assignment = begin(study)
             assert assignment.trial == number
-            assert study.on_epoch(assignment, report(1, score=0.5)).outcome is Outcome.GO_ON
+            said = replace(report(1, score=0.5), output="printed\n", notes=("noted",))
+            assert study.on_epoch(assignment, said).outcome is Outcome.GO_ON
             assert study.on_epoch(assignment, report(2, score=0.6)).outcome is Outcome.COMPLETE
         assert study.next_trial() is Idle.FINISHED
 
     play(space, database_url, scene)
     assert [(t.state.name, t.value) for t in optuna_trials(database_url)] == [("COMPLETE", 0.6)] * 2
+    log = read_trial_log(StudyReader(database_url), "s", 0)
+    assert (
+        "".join(attempt.output for attempt in log.attempts) == "printed\n[tuner] noted\n"
+    )  # the first was never heard of
+
+
+def test_a_postgresql_server_that_has_become_a_standby_is_waited_for(postgres_url: str) -> None:
+    """It still answers, but refuses to write, in an error of a kind of its own."""
+    simulate(UNSTOPPED, postgres_url)
+    read_only = f"{postgres_url}&options=-c%20default_transaction_read_only%3Don"
+    with pytest.raises(DatabaseAwayError, match="read-only transaction"):
+        play(make_space(budget={"trials": 13}), read_only, begin)

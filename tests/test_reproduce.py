@@ -28,7 +28,7 @@ from tuner.comparison import Again, Record, differing, verdict
 from tuner.errors import InputError
 from tuner.events import AttemptEnd, Decider
 from tuner.reproducing import reproduce
-from tuner.training.device import prepare_process
+from tuner.training.process import prepare_process
 
 TROUBLES = ("none", "raise", "nan", "no_metric", "die")
 NOTHING_KNOWN = "no difference is known in versions, code, data and machine"

@@ -1,13 +1,15 @@
 """Several launches of one study at once: it is shared, and the dead are inherited by the living."""
 
 import multiprocessing
+import time
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from storage.engine import open_existing
-from storage.launches import HEARTBEAT_EXPIRY_SECONDS
+from storage.launches import HEARTBEAT_EXPIRY_SECONDS, spent_cpu_hours, spent_hours
+from storage.reading import StudyReader
 from storage.tables import ATTEMPT, LAUNCH
 from tests.scenes import HERE, begin, play, report
 from tests.studies import make_space, optuna_trials, simulate
@@ -102,6 +104,54 @@ def test_a_late_epoch_costs_no_checkpoint_that_the_heir_goes_on_from(sqlite_url:
         play(SPACE, sqlite_url, heir)
 
     play(SPACE, sqlite_url, sleeper)
+
+
+def test_what_a_silent_launch_did_not_do_is_not_charged(database_url: str) -> None:
+    """It was last heard of an hour ago, and nobody has taken over its trial yet."""
+
+    def scene(study: Decider) -> None:
+        begin(study)
+        hours = {"started_at": -7200, "heartbeat_at": -3600}
+        change(database_url, sa.update(LAUNCH).values({name: LAUNCH.c[name] + more for name, more in hours.items()}))
+        change(database_url, sa.update(ATTEMPT).values(started_at=ATTEMPT.c.started_at - 5400))
+        standing = StudyReader(database_url).standing("s")
+        assert round(standing.hours, 2) == 1.0  # from two hours ago to one hour ago
+        assert round(standing.cpu_hours, 2) == 0.5
+        with open_existing(database_url).engine.connect() as connection:
+            assert round(spent_hours(connection, 1, time.time()), 2) == 1.0
+            assert round(spent_cpu_hours(connection, 1, time.time()), 2) == 0.5
+
+    play(SPACE, database_url, scene)
+
+
+def test_a_launch_with_its_hands_full_takes_over_from_the_dead_all_the_same(database_url: str) -> None:
+    def dies(study: Decider) -> None:
+        begin(study)
+
+        def heir(other: Decider) -> None:
+            begin(other)
+            told.clear()
+            fall_asleep(database_url)
+            change(database_url, sa.update(LAUNCH).where(LAUNCH.c.launch_id == 2).values(heartbeat_at=time.time()))
+            assert other.next_trial() is Idle.WAIT
+            assert ended == ["died"]  # what is told has been committed
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            play(SPACE, database_url, heir, say=tell)
+
+    told: list[str] = []
+    ended: list[str | None] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        if "died" in line:
+            with open_existing(database_url).engine.connect() as connection:
+                ended.append(
+                    connection.execute(sa.select(LAUNCH.c.outcome).where(LAUNCH.c.launch_id == 1)).scalar_one()
+                )
+
+    play(SPACE, database_url, dies)
 
 
 def test_a_launch_that_dies_while_another_waits_is_inherited_by_it(database_url: str) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import optuna
 import pytest
@@ -22,6 +23,7 @@ from tests.trainers import curve
 from tuner.checkpoint_files import CheckpointFiles
 from tuner.events import Assignment, AttemptEnd, Decider, Decision, EpochReport, Idle, Outcome
 from tuner.execution.simulated import SimulatedExecutor
+from tuner.reporting.status_lines import ended_line, status_lines
 from tuner.search_space import best_value
 from tuner.study import Study
 
@@ -316,6 +318,27 @@ def test_a_trial_that_is_stopped_while_nobody_works_on_it_keeps_its_attempts_as_
     play(make_space(), database_url, second, say=told.append)
     assert optuna_trials(database_url)[0].state.name == "PRUNED"
     assert any(line.startswith("trial   0 is not gone on with: stopped by ") for line in told)
+
+
+def test_a_study_that_somebody_stopped_says_so(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked by a user without a name, as in a container."""
+    monkeypatch.setattr("getpass.getuser", mock.Mock(side_effect=KeyError("getpwuid(): uid not found: 1234")))
+    monkeypatch.setattr("os.getuid", lambda: 1234)
+
+    def scene(study: Decider) -> None:
+        running = begin(study)
+        request_stop(database_url, "s")
+        assert study.on_epoch(running, report(1, score=0.5)).outcome is Outcome.SUSPENDED
+        assert study.next_trial() is Idle.FINISHED
+
+    play(make_space(), database_url, scene)
+    standing = StudyReader(database_url).standing("s")
+    assert standing.last_outcome == "stopped"
+    assert "stopped as somebody asked; tuner resume goes on" in "\n".join(status_lines(standing))
+    (ended,) = StudyReader(database_url).ended(standing, 0.0)
+    assert ended_line(ended, "score").startswith(
+        "trial   0 suspended after epoch 1: the study was stopped by user 1234 on "
+    )
 
 
 def test_an_inactive_parameter_is_not_in_the_configuration(sqlite_url: str) -> None:

@@ -194,7 +194,7 @@ def test_weights_of_ones_own_trainer_are_its_whole_state(finished: Folder) -> No
 def test_another_value_than_the_recorded_one_is_said_and_the_weights_are_written(
     sqlite_url: str, tmp_path: Path
 ) -> None:
-    launch(make_space(), sqlite_url, say=lambda line: None, make_executor=lambda space, data: SimulatedExecutor(
+    launch(make_space(), sqlite_url, say=lambda line: None, make_executor=lambda space, data, *_: SimulatedExecutor(
         lambda configuration, epoch: {"score": 7.0 if epoch == 2 else 0.0}))  # fmt: skip
     lines: list[str] = []
     write_winner(StudyReader(sqlite_url), "s", tmp_path / "best.pt", [], lines.append)

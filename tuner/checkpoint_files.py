@@ -3,7 +3,9 @@
 A file appears under its name whole or not at all, and is read only when its SHA-256 is the recorded one.
 """
 
+import contextlib
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,11 +24,13 @@ class CheckpointFiles:
 
     Args:
         base: a folder or a URL; made when the first checkpoint is written.
+        our_parent: whether the folder around it is the product's too, to be removed when it is empty.
     Raises: InputError: a URL that no file system answers to.
     """
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, *, our_parent: bool = False) -> None:
         self.base = base.rstrip("/")
+        self._our_parent = our_parent
         try:
             self._system, self._root = _file_system(self.base)
         except (ValueError, OSError, NotImplementedError) as error:
@@ -48,7 +52,9 @@ class CheckpointFiles:
             with self._system.open_output_stream(written) as stream:
                 stream.write(content)
             if self._local:
+                _flush_to_disk(written)  # else a power failure could leave an empty file under the name
                 self._system.move(written, path)
+                _flush_to_disk(self._root)
         except OSError as error:
             self._delete(written)
             raise CheckpointError(f"cannot be written to {self.base}: {_reason(error)}") from error
@@ -65,7 +71,9 @@ class CheckpointFiles:
             with system.open_input_stream(path) as stream:
                 content: bytes = stream.read()
         except FileNotFoundError as error:
-            raise CheckpointDamagedError(f"cannot be read from {checkpoint.location}: {_reason(error)}") from error
+            # where its folder is missing too, it may be a disk that is not mounted, or another machine's
+            kind = CheckpointDamagedError if _has_folder(system, path) else CheckpointError
+            raise kind(f"cannot be read from {checkpoint.location}: {_reason(error)}") from error
         except (OSError, ValueError) as error:
             raise CheckpointError(f"cannot be read from {checkpoint.location}: {_reason(error)}") from error
         if hashlib.sha256(content).hexdigest() != checkpoint.sha256:
@@ -83,13 +91,14 @@ class CheckpointFiles:
         return {f"{self.base}/{name}": (int(m[1]), int(m[2])) for name, m in matches.items() if m}
 
     def remove_if_empty(self) -> None:
-        """Leave no empty folder behind."""
-        if self._local:
-            for folder in (Path(self._root), Path(self._root).parent):
-                try:
-                    folder.rmdir()
-                except OSError:
-                    return
+        """Leave no empty folder of ours behind."""
+        if not self._local:
+            return
+        folder = Path(self._root)
+        with contextlib.suppress(OSError):  # not empty, or never made
+            folder.rmdir()
+            if self._our_parent:
+                folder.parent.rmdir()
 
     def _delete(self, path: str) -> None:
         try:
@@ -113,6 +122,18 @@ def _file_system(location: str) -> tuple[fs.FileSystem, str]:
         return fs.LocalFileSystem(), str(Path(location).absolute())
     system, path = fs.FileSystem.from_uri(location)
     return system, path
+
+
+def _has_folder(system: fs.FileSystem, path: str) -> bool:
+    return bool(system.get_file_info(path.rpartition("/")[0]).type == fs.FileType.Directory)
+
+
+def _flush_to_disk(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _reason(error: Exception) -> str:

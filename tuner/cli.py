@@ -92,10 +92,7 @@ def stop(
     from storage.stopping import request_stop
     from tuner.api import storage_url
 
-    try:
-        print(request_stop(storage_url(storage), study, trial))
-    except ValueError as error:
-        raise InputError(f"stop: {error}") from error
+    print(request_stop(storage_url(storage), study, trial))
 
 
 for _command in (cli_looking.status, cli_looking.best, cli_looking.logs):

@@ -42,7 +42,8 @@ def open_reader(storage: str | None) -> "StudyReader":
 def make_console() -> "Console":
     from rich.console import Console
 
-    return Console(soft_wrap=False)
+    width = None if sys.stdout.isatty() else 300  # in a file nothing need be cut
+    return Console(width=width, soft_wrap=False)
 
 
 def is_terminal() -> bool:

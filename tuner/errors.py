@@ -20,7 +20,7 @@ class InputError(TunerError, ValueError):
 
 
 class TrainingError(TunerError, RuntimeError):
-    """A trial cannot go on; the trial fails with this reason, the study goes on."""
+    """A trial cannot go on and fails with this reason; or a whole launch cannot, since all its trials fail in one way."""
 
 
 class CheckpointError(TunerError, OSError):
@@ -28,7 +28,7 @@ class CheckpointError(TunerError, OSError):
 
 
 class CheckpointDamagedError(CheckpointError):
-    """A checkpoint is not what was written, or is not there any more: nobody will ever read it."""
+    """A checkpoint is not what was written, or is gone from its folder: nobody will ever read it."""
 
 
 class SettingError(InputError):

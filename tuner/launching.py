@@ -3,19 +3,20 @@
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from storage import launches
 from storage.engine import mask_passwords, open_for_launch
-from storage.errors import DatabaseAwayError, StudyChangedError
+from storage.errors import DatabaseAwayError, StorageError, StudyChangedError
 from storage.reading import StudyReader
+from storage.requests import who_stops_study
 from storage.store import StudyStore, create_study
 from storage.takeover import take_over_dead_launches
 from tuner.checkpoint_files import CheckpointFiles, delete_files
-from tuner.checkpoint_place import checkpoint_files, sweep
+from tuner.checkpoint_place import check_place, checkpoint_files, sweep
 from tuner.events import Decider
 from tuner.interrupts import Interrupted, Interrupts, Uninterrupted, catch_signals
 from tuner.patience import PATIENCE_SECONDS, Patient
@@ -51,6 +52,9 @@ class Executor(Protocol):
         ...
 
 
+MakeExecutor = Callable[[SearchSpace, Any, CheckpointFiles | None, Say], Executor]  # Any: the shared data
+
+
 class Display(Protocol):
     """Shows a study from its database alone."""
 
@@ -67,13 +71,14 @@ class Display(Protocol):
 class _Launch:
     store: StudyStore
     launch_id: int
+    files: CheckpointFiles | None
 
 
 def launch(
     space: SearchSpace,
     storage: str,
     say: Say = print,
-    make_executor: Callable[[SearchSpace, Any], Executor] | None = None,
+    make_executor: MakeExecutor | None = None,
     display: Display | None = None,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> None:
@@ -83,7 +88,7 @@ def launch(
         space: a checked search space.
         storage: URL of the database; made when it is a SQLite file that does not exist.
         say: takes one line for each event; with a display, only for what is told before the first.
-        make_executor: (space, data) -> executor; Ray Tune on this machine when None.
+        make_executor: what runs the trials; Ray Tune on this machine when None.
         display: shows the study from the database while it runs.
         patience_seconds: how long to wait for a database that does not answer any more.
     Raises: TunerError, StorageError: complete messages; on input errors nothing was written. Interrupted: SIGINT or SIGTERM
@@ -91,16 +96,16 @@ def launch(
     """
     with catch_signals(display.leave if display is not None else lambda: None) as interrupts:
         check_launch(space, storage)
-        files = checkpoint_files(space, storage)
+        check_place(space, storage)
         data = load_shared_data(space, space.settings)
         of_data = fingerprint(data)
         refuse_changed_space(space, storage, of_data)
         executor: Executor | None = None
         try:
-            with _registered(space, storage, of_data, files, say) as registered:
+            with _registered(space, storage, of_data, say) as registered:
                 if display is not None:
                     display.begin()
-                executor = make_executor(space, data) if make_executor else _ray_tune(space, data, files, say)
+                executor = (make_executor or _ray_tune)(space, data, registered.files, say)
                 try:
                     study = _start(executor, registered, space, interrupts, say)
                     shown: Decider = study
@@ -157,36 +162,35 @@ def _announce(space: SearchSpace, executor: Executor, say: Say) -> None:
 
 
 @contextmanager
-def _registered(
-    space: SearchSpace, url: str, of_data: str | None, files: CheckpointFiles | None, say: Say
-) -> Iterator[_Launch]:
+def _registered(space: SearchSpace, url: str, of_data: str | None, say: Say) -> Iterator[_Launch]:
     """The launch's row with its heartbeat, from the take-over of dead launches to the launch's end."""
     store = create_study(open_for_launch(url), space.study, space.metric.goal)
     try:
-        launch_id = _begin(store, space, of_data, versions_of(space.trainer), say)
-        sweep(store, files)
-        outcome = "failed"
+        launched = _begin(store, space, url, of_data, say)
         try:
-            with _heartbeat(store, launch_id):
-                yield _Launch(store, launch_id)
-            outcome = "finished"
-        except Interrupted:
-            outcome = "interrupted"
+            sweep(store, launched.files)
+            with _heartbeat(store, launched.launch_id):
+                yield launched
+        except BaseException as error:
+            try:
+                _end(launched, "interrupted" if isinstance(error, Interrupted) else "failed")
+            except DatabaseAwayError as away:  # what went wrong first is what counts
+                say(f"the end of this launch could not be written: {away}")
             raise
-        finally:
-            _end(store, launch_id, outcome)
-            sweep(store, files)
+        _end(launched, "finished")
     finally:
         store.close()
 
 
-def _begin(store: StudyStore, space: SearchSpace, of_data: str | None, versions: Mapping[str, str], say: Say) -> int:
+def _begin(store: StudyStore, space: SearchSpace, url: str, of_data: str | None, say: Say) -> _Launch:
+    versions = versions_of(space.trainer)
     with store.transaction() as transaction:
         connection, study_id = transaction.connection, transaction.study_id
-        for line in take_over_dead_launches(transaction):
-            say(line)
+        told = take_over_dead_launches(transaction)
         for other in launches.open_launches(connection, study_id):
-            say(f"shared with process {other.identity.pid} on {other.identity.hostname}, which runs this study too")
+            told.append(
+                f"shared with process {other.identity.pid} on {other.identity.hostname}, which runs this study too"
+            )
         newest = launches.newest_space(connection, study_id)
         if newest is None and transaction.is_foreign(space.metric.goal):
             raise StudyChangedError(foreign_study(space.study))
@@ -195,15 +199,26 @@ def _begin(store: StudyStore, space: SearchSpace, of_data: str | None, versions:
             launches.add_space(connection, study_id, version, space.as_json(), of_data)
         argv = [mask_passwords(argument) for argument in sys.argv]
         me = launches.ProcessIdentity.of_this_process()
-        return launches.begin_launch(connection, study_id, me, versions, argv)
+        launch_id = launches.begin_launch(connection, study_id, me, versions, argv)
+    for line in told:
+        say(line)
+    return _Launch(store, launch_id, checkpoint_files(space, url, store))
 
 
-def _end(store: StudyStore, launch_id: int, outcome: str) -> None:
-    with store.transaction() as transaction:
+def _end(launched: _Launch, outcome: str) -> None:
+    """Write how the launch ended, and leave no file that no row knows.
+
+    Raises: DatabaseAwayError: the next launch will find it dead, and take over what it left.
+    """
+    launch_id = launched.launch_id
+    with launched.store.transaction() as transaction:
         # of a launch that finished, what still ran when the hours were spent
         left = "suspended" if outcome == "finished" else "interrupted"
         transaction.requeue_attempts_of(launch_id, left, transaction.now())
+        if outcome == "finished" and who_stops_study(transaction.connection, transaction.study_id, launch_id):
+            outcome = "stopped"
         launches.end_launch(transaction.connection, launch_id, outcome)
+    sweep(launched.store, launched.files)
 
 
 @contextmanager
@@ -215,7 +230,7 @@ def _heartbeat(store: StudyStore, launch_id: int) -> Iterator[None]:
             try:
                 with store.connection() as connection:
                     launches.renew_heartbeat(connection, launch_id)
-            except DatabaseAwayError:
+            except StorageError:
                 continue  # the next event of the study says so; here it is only a beat that is missing
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)

@@ -79,10 +79,16 @@ def best_checkpoint(checkpoints: Sequence[Checkpoint], values: Mapping[int, floa
 def expendable_while_running(
     checkpoints: Sequence[Checkpoint], values: Mapping[int, float], goal: str
 ) -> list[Checkpoint]:
-    """All but the newest, the one before it (should the newest be damaged) and the best. `checkpoints`: newest first."""
+    """All but the newest, the one before it (should the newest be damaged), the best, and the newest of the newest attempt,
+    which may be behind: it began from scratch where those of earlier attempts were out of its reach.
+
+    Args:
+        checkpoints: newest first.
+    """
     epochs = sorted({c.epoch for c in checkpoints}, reverse=True)[:2]
     newest = [next(c for c in checkpoints if c.epoch == epoch) for epoch in epochs]
-    kept = {*newest, best_checkpoint(checkpoints, values, goal)}
+    latest = max(checkpoints, key=lambda c: (c.attempt, c.epoch))
+    kept = {*newest, latest, best_checkpoint(checkpoints, values, goal)}
     return [c for c in checkpoints if c not in kept]
 
 

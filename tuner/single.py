@@ -9,8 +9,8 @@ from tuner.plain_words import did_you_mean_or_use, listed, shown
 from tuner.search_space import SearchSpace, best_value
 from tuner.trainer_check import check_values, load_shared_data
 from tuner.training.checkpoint import unpack
-from tuner.training.device import num_gpus, prepare_process
-from tuner.training.trainer import Trainer, choose_device, find_trainer, train_one_epoch
+from tuner.training.device import num_gpus
+from tuner.training.trainer import Trainer, choose_device, find_trainer, make_prepared, train_one_epoch
 
 
 def train_configuration(
@@ -46,9 +46,9 @@ def train_epochs(
         raise space.source.error(
             ["resources", "gpus"], f"{gpus:g} GPUs, but PyTorch finds {num_gpus()} here; write auto or 0"
         )
-    prepare_process(cpus)
     try:
-        return _train(space, configuration, data, choose_device(gpus), epochs, say)
+        trainer = make_prepared(find_trainer(space.trainer), configuration, data, choose_device(gpus), cpus)
+        return trainer, _train(space, trainer, epochs, say)
     except TunerError:
         raise
     except Exception as error:  # a bug in one's own training code: its traceback is what helps
@@ -74,14 +74,8 @@ def restored_trainer(space: SearchSpace, configuration: Mapping[str, Any], conte
 
 
 def _train(
-    space: SearchSpace,
-    configuration: Mapping[str, Any],
-    data: Any,
-    device: str,
-    epochs: int,
-    say: Callable[[str], None],
-) -> tuple[Trainer, dict[int, dict[str, float]]]:
-    trainer = find_trainer(space.trainer)(configuration, data, device)
+    space: SearchSpace, trainer: Trainer, epochs: int, say: Callable[[str], None]
+) -> dict[int, dict[str, float]]:
     curve: dict[int, dict[str, float]] = {}
     for epoch in range(1, epochs + 1):
         metrics = train_one_epoch(trainer, epoch, space.epochs)
@@ -95,4 +89,4 @@ def _train(
             )
         curve[epoch] = metrics
         say(f"epoch {epoch:3d}/{space.epochs}  " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
-    return trainer, curve
+    return curve

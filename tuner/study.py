@@ -100,7 +100,11 @@ class Study:
                 return self._recorded_end(transaction, assignment)
             now = self._now(transaction)
             transaction.place_attempt(trial, report.place)
-            transaction.add_output(trial, report.output + "".join(f"[tuner] {note}\n" for note in report.notes))
+            said = report.output + "".join(f"[tuner] {note}\n" for note in report.notes)
+            if said and not transaction.has_from_this_attempt(
+                trial, report.epoch
+            ):  # else told again: its answer was lost
+                transaction.add_output(trial, said)
             decision = self._judgement.record(transaction, trial, report)
             self._retention.forget(transaction, trial, report.damaged)
             if report.checkpoint is not None:
@@ -142,18 +146,17 @@ class Study:
     # -- next_trial -----------------------------------------------------------------------------------------------------
 
     def _next_trial(self, transaction: StudyTransaction, now: float) -> TrialRecord | Idle:
+        transaction.told += take_over_dead_launches(transaction, self._launch_id)
         if self._limits.hours_are_spent(transaction, now):
-            self._tell(HOURS_ARE_SPENT)
+            transaction.told.append(HOURS_ARE_SPENT)
             return Idle.SPENT
         num_mine = transaction.count_running(self._launch_id)
         if num_mine >= self._concurrency:
             return Idle.WAIT
-        for line in take_over_dead_launches(transaction, self._launch_id):
-            self._tell(line)
         stopped = self._limits.study_is_stopped(transaction)
         if stopped is not None:
             if num_mine == 0:
-                self._tell(stopped)
+                transaction.told.append(stopped)
             return Idle.WAIT if num_mine else Idle.FINISHED
         beside = running_beside(transaction.connection, self._launch_id)
         if any(beside) or self._all_seem_to_fail(transaction):
@@ -163,7 +166,7 @@ class Study:
             return Idle.WAIT if trial.alone and beside else trial
         if transaction.count_running():
             return Idle.WAIT
-        self._tell(trial)
+        transaction.told.append(trial)
         return Idle.FINISHED
 
     def _all_seem_to_fail(self, transaction: StudyTransaction) -> bool:
@@ -191,7 +194,7 @@ class Study:
             cancelled = self._limits.cancelled(transaction, trial, transaction.last_epoch(trial))
             if cancelled is None:
                 return trial
-            self._tell(f"trial {trial.number:3d} is not gone on with: {cancelled.reason}")
+            transaction.told.append(f"trial {trial.number:3d} is not gone on with: {cancelled.reason}")
             self._end_trial(transaction, trial, cancelled.outcome)  # its attempts have ended already, as they did
         return None
 
@@ -218,7 +221,9 @@ class Study:
             original = self._repeats.answer(transaction, trial, hashed)
             if original is None:
                 return trial
-            self._tell(f"trial {trial.number:3d} has the configuration of trial {original}, whose result answers")
+            transaction.told.append(
+                f"trial {trial.number:3d} has the configuration of trial {original}, whose result answers"
+            )
 
     def _propose(
         self, transaction: StudyTransaction, begun: int, given: Mapping[str, Any] | None
@@ -245,7 +250,9 @@ class Study:
             value = best_value(transaction.epoch_values(trial), self._space.metric.goal)
             if value is None:
                 decision = Decision(Outcome.FAILED, f"no epoch has a finite {self._space.metric.name}")
-        reason = decision.reason if decision.outcome is Outcome.FAILED else None
+        reason = (
+            decision.reason if decision.outcome in (Outcome.FAILED, Outcome.SUSPENDED) else None
+        )  # others have decisions
         transaction.end_attempt(trial, _ATTEMPT_OUTCOMES[decision.outcome], now, reason)
         if decision.outcome is Outcome.SUSPENDED:
             transaction.queue_again(trial)
@@ -275,6 +282,8 @@ class Study:
             yield transaction
         if transaction.discarded:
             self._discard(transaction.discarded)
+        for line in transaction.told:
+            self._tell(line)
 
     def _now(self, transaction: StudyTransaction) -> float:
         return transaction.now() if self._clock is None else self._clock()

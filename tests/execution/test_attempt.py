@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from storage.checkpoints import Checkpoint
 from storage.standing import error_line
 from tests.trainers import Curve
+from tuner.errors import CheckpointError
 from tuner.events import EPOCH_SECONDS, Assignment, AttemptEnd, EpochReport
 from tuner.execution.attempt import AttemptRunner, Broken, Job
 from tuner.execution.deaths import how_it_died
@@ -166,6 +168,44 @@ def test_an_error_while_memory_was_no_matter_is_an_ordinary_one() -> None:
 def test_a_figure_given_twice_is_refused() -> None:
     words = broken(runner(Rubbish, returns={1: 0.5, "1": 0.6}).run_epoch())
     assert "train_epoch() gave '1' twice" in words
+
+
+class _Clock:
+    """A time limit that says whether it runs."""
+
+    runs = False
+
+    def begin(self) -> None:
+        self.runs = True
+
+    def end(self) -> None:
+        self.runs = False
+
+
+class _SlowKeeper:
+    """Notes whether the trainer's time ran while a checkpoint was on its way."""
+
+    def __init__(self, clock: _Clock) -> None:
+        self._clock = clock
+        self.seen: list[bool] = []
+
+    def write(self, *arguments: Any) -> Any:
+        self.seen.append(self._clock.runs)
+        raise CheckpointError("took for ever")
+
+    def read(self, checkpoint: Any) -> bytes:
+        self.seen.append(self._clock.runs)
+        raise CheckpointError("took for ever")
+
+
+def test_a_slow_store_of_checkpoints_is_no_hanging_trainer() -> None:
+    clock = _Clock()
+    keeper = _SlowKeeper(clock)
+    kept = Checkpoint(1, 1, "far away", 1, "0")
+    job = Job(Assignment(0, 2, {"x": 0.3, "epochs": 3}, 3, (kept,)), "tests.trainers:Curve", 1, 0)
+    assert not isinstance(AttemptRunner(job, None, keeper=keeper, time_limit=clock).run_epoch(), Broken)
+    assert keeper.seen == [False, False]
+    assert not clock.runs
 
 
 HANGS = """

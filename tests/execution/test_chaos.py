@@ -66,7 +66,7 @@ class Chaos:
             else:
                 self._worker_that_got_on(running)
                 self._outage()
-        assert running.process.wait(timeout=200) == 0, running.output()
+        assert running.process.wait(timeout=900) == 0, running.output()
         self.output += running.output()
 
     def assert_it_was_noted(self) -> None:
@@ -96,7 +96,7 @@ class Chaos:
             .join(TRIAL, (TRIAL.c.trial_id == ATTEMPT.c.trial_id) & (TRIAL.c.attempt == ATTEMPT.c.attempt))
             .where(TRIAL.c.status == "running", newest.scalar_subquery() > ATTEMPT.c.epochs_before)
         )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while time.monotonic() < deadline:
             assert running.process.poll() is None, f"the study ended before its time\n{running.output()}"
             found = self._ask(query)
@@ -177,7 +177,7 @@ def locking(database: Path) -> Callable[[], None]:
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_study_on_postgresql_survives_kills_of_workers_drivers_and_its_server(
     folder: Folder, own_postgres: tuple[str, Callable[[], None]]
 ) -> None:
@@ -193,7 +193,7 @@ def test_a_study_on_postgresql_survives_kills_of_workers_drivers_and_its_server(
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_study_on_sqlite_survives_kills_of_workers_drivers_and_a_locked_file(folder: Folder) -> None:
     url = f"sqlite:///{folder.path}/chaos.db"
     space, undisturbed = curve_study(folder)
@@ -205,7 +205,7 @@ def test_a_study_on_sqlite_survives_kills_of_workers_drivers_and_a_locked_file(f
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_networks_that_train_come_to_the_same_figures_whatever_is_killed(folder: Folder) -> None:
     url, undisturbed = f"sqlite:///{folder.path}/chaos.db", f"sqlite:///{folder.path}/undisturbed.db"
     space = folder.write(
@@ -241,8 +241,8 @@ def test_a_launch_that_is_put_to_sleep_and_taken_over_finds_its_late_results_ref
     heir.wait_for("trial   0 epoch   5/12")
     assert "left 1 running trials; they go on first" in heir.output()
     sleeper.process.send_signal(signal.SIGCONT)
-    assert heir.process.wait(timeout=120) == 0, heir.output()
-    assert sleeper.process.wait(timeout=120) == 0, sleeper.output()
+    assert heir.process.wait(timeout=240) == 0, heir.output()
+    assert sleeper.process.wait(timeout=240) == 0, sleeper.output()
     assert "refused: another attempt has taken this trial over" in sleeper.output()
     assert "trial   1" in sleeper.output()  # awake, it shares the study
     simulate(make_space(budget={"trials": 3}, **changes), f"sqlite:///{folder.path}/undisturbed.db")

@@ -134,6 +134,12 @@ def test_an_attempt_goes_on_from_the_newest_good_checkpoint(tmp_path: Path) -> N
     assert (report.epoch, report.notes[-1]) == (1, "no good checkpoint is left: it goes on from scratch")
 
 
+def test_a_study_that_keeps_none_any_more_still_goes_on_from_what_it_kept(tmp_path: Path) -> None:
+    checkpoints = tuple(report.checkpoint for report in run(_Keeper(str(tmp_path)), 2) if report.checkpoint)
+    (report,) = run(None, 1, checkpoints[::-1])
+    assert (report.epoch, report.checkpoint, report.notes) == (3, None, ())
+
+
 def test_on_a_full_disk_the_trial_goes_on_and_it_is_told(tmp_path: Path) -> None:
     keeper = _Keeper(str(tmp_path))
     keeper.full = True

@@ -1,9 +1,11 @@
 """One thread, as a trial of one CPU has: two on a busy core run at a tenth of its speed. And no test downloads anything."""
 
 import pytest
+import torch
 
-from tuner.training.device import prepare_process
+from tuner.training.process import prepare_process
 
+assert torch, "loaded: it is set too"
 prepare_process(cpus=1)
 
 

@@ -5,7 +5,8 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,14 @@ from tuner.execution.hanging import NoTimeLimit, TimeLimit
 from tuner.execution.saving import Keeper, Saving
 from tuner.execution.shared_data import checksum
 from tuner.training.memory import exhausted_memory
-from tuner.training.threads import limit_threads
-from tuner.training.trainer import Trainer, checked_numbers, choose_device, find_trainer, train_one_epoch
+from tuner.training.trainer import (
+    Trainer,
+    checked_numbers,
+    choose_device,
+    find_trainer,
+    make_prepared,
+    train_one_epoch,
+)
 
 _ENDS = {
     None: AttemptEnd.RAISED,
@@ -83,24 +90,22 @@ class AttemptRunner:
 
     def run_epoch(self) -> EpochReport | Broken:
         """Train until the next epoch that has figures and say what came of it."""
-        self._time_limit.begin()
         try:
             return self._report()
         except Exception as error:
             self._trainer = None  # with all the memory it holds: this process goes on with another trial
             return Broken(traceback.format_exc(), self._take_output(), _ENDS[exhausted_memory(error)])
-        finally:
-            self._time_limit.end()
 
     def _report(self) -> EpochReport:
         begin = time.perf_counter()
-        trainer = self._trainer = self._trainer or self._make_trainer()
-        metrics = self._train(trainer)
+        trainer = self._trainer = self._trainer or self._restored_trainer()
+        with self._limited():
+            metrics = self._train(trainer)
+            flow = self._checked_flow(trainer.gradient_flow()) if hasattr(trainer, "gradient_flow") else {}
         if EPOCH_SECONDS in metrics:
             raise TrainingError(f"{EPOCH_SECONDS!r} is the name of an epoch's wall time; give your metric another one")
         if self._epoch == self._job.assignment.epochs:
             self._refuse_changed_data()
-        flow = self._checked_flow(trainer.gradient_flow()) if hasattr(trainer, "gradient_flow") else {}
         kept = self._saving.save(self._job.assignment, trainer, self._epoch)
         metrics[EPOCH_SECONDS] = time.perf_counter() - begin
         output, notes, damaged = self._take_output(), self._saving.take_notes(), self._saving.take_damaged()
@@ -114,19 +119,23 @@ class AttemptRunner:
             if metrics is not None:
                 return metrics
 
-    def _make_trainer(self) -> Trainer:
+    def _restored_trainer(self) -> Trainer:
         job = self._job
-        make = find_trainer(job.trainer)
-        if "torch" in sys.modules:  # a trainer without torch need not wait for its import
-            from tuner.training.device import prepare_process
-
-            prepare_process(job.cpus)
-        else:
-            limit_threads(job.cpus)
         self._refuse_changed_data()
-        trainer = make(job.assignment.configuration, self._data, choose_device(job.gpus))
+        with self._limited():
+            make = find_trainer(job.trainer)
+            trainer = make_prepared(make, job.assignment.configuration, self._data, choose_device(job.gpus), job.cpus)
         self._epoch = self._saving.restore(job.assignment, trainer)
         return trainer
+
+    @contextmanager
+    def _limited(self) -> Iterator[None]:
+        """The trainer's own time: what checkpoints take on their way is not its fault."""
+        self._time_limit.begin()
+        try:
+            yield
+        finally:
+            self._time_limit.end()
 
     def _checked_flow(self, flow: Mapping[str, Any]) -> dict[str, float]:
         checked = checked_numbers("gradient_flow()", flow)

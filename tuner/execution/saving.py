@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from storage.checkpoints import Checkpoint
+from tuner.checkpoint_files import CheckpointFiles
 from tuner.errors import CheckpointDamagedError, CheckpointError
 from tuner.events import Assignment
 from tuner.training.checkpoint import check_readable, pack, unpack
@@ -27,7 +28,7 @@ class Saving:
     """The checkpoints of one attempt.
 
     Args:
-        keeper: keeps them; None where nothing is kept.
+        keeper: keeps them; None where none are made any more.
         every: save after epochs that are multiples of it, and after the last.
     """
 
@@ -39,10 +40,12 @@ class Saving:
 
     def restore(self, assignment: Assignment, trainer: Trainer) -> int:
         """Give the trainer its newest good state; returns the epoch after which it goes on, 0 from scratch."""
-        for checkpoint in assignment.checkpoints if self.keeper else ():
-            assert self.keeper is not None
+        read = (
+            CheckpointFiles.read if self.keeper is None else self.keeper.read
+        )  # kept before the study was told to keep none
+        for checkpoint in assignment.checkpoints:
             try:
-                content = self.keeper.read(checkpoint)
+                content = read(checkpoint)
             except CheckpointError as error:
                 self.notes.append(f"the checkpoint of epoch {checkpoint.epoch} {error}")
                 self.damaged += [checkpoint] if isinstance(error, CheckpointDamagedError) else []

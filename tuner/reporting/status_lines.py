@@ -20,7 +20,8 @@ WHAT_ENDED = {
 }
 _MOST_RUNGS = 8
 _ENDED_LAUNCH = {
-    "finished": "finished, the budget is spent",
+    "finished": "finished; raise the budget to go on",
+    "stopped": "stopped as somebody asked; tuner resume goes on",
     "interrupted": "interrupted; launch again to go on",
     "failed": "ended with an error; launch again to go on",
 }

@@ -11,7 +11,7 @@ from rich.table import Table
 from storage.reading import StudyView, TrialView
 from storage.standing import Standing
 
-STATES = ("complete", "pruned", "failed", "running", "interrupted")
+STATES = ("complete", "pruned", "failed", "running", "interrupted", "waiting")
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,9 +98,10 @@ def _read(content: bytes) -> Any:
 def _read_torch(content: bytes) -> Any:
     import torch
 
-    device = None if torch.cuda.is_available() else "cpu"  # a state of a GPU goes on where there is none
-    with torch.serialization.safe_globals(_numpy_globals()):
-        return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+    with torch.serialization.safe_globals(
+        _numpy_globals()
+    ):  # on the CPU: a GPU may be full, or not be there; loading moves it
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
 def _numpy_globals() -> list[Any]:

@@ -1,6 +1,7 @@
 """What the rest of the product knows of training: one class, found by name."""
 
 import inspect
+import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 from tuner.errors import InputError, TrainingError, TunerError
 from tuner.import_path import import_object, look_in_working_folder
 from tuner.training.own_module import OwnModule, pack
+from tuner.training.process import prepare_process
 
 Configuration = Mapping[str, Any]
 
@@ -33,6 +35,18 @@ _BUILT_IN = {
         "tuner.training.settings:METRICS",
     )
 }
+
+
+def make_prepared(
+    make: "type[Trainer]", configuration: Configuration, data: Any, device: str, cpus: float
+) -> "Trainer":
+    """Make a trainer in a process set for so many CPUs; torch may come with its class, or only when it is made."""
+    prepare_process(cpus)
+    had_torch = "torch" in sys.modules
+    trainer = make(configuration, data, device)
+    if not had_torch:
+        prepare_process(cpus)
+    return trainer
 
 
 class Trainer(Protocol):
