@@ -6,6 +6,7 @@ reads <b>, <a> and the like in any text as markup, so whatever users have named 
 
 import html
 import math
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,11 @@ class Objective:
 def escape(text: object) -> str:
     """Text that a figure shows as it is, whatever it holds. Line ends become spaces."""
     return html.escape(" ".join(str(text).split()), quote=False)
+
+
+def wrapped(text: str, width: int = 44) -> str:
+    """A long text as lines that a figure's hover shows as they are; a hover breaks none by itself, and is cut at a narrow page."""
+    return "<br>".join(escape(line) for line in textwrap.wrap(text, width))
 
 
 def value_words(value: Any) -> str:
