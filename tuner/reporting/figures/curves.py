@@ -76,7 +76,7 @@ class _Curves:
         self.metric, self.table, self.trials, self.range = metric, table, trials, axis
         self._last_epochs = last_epochs
         self._states = trials["state"].reindex(table.index)
-        self._worse_end = axis.low if objective.goal == "maximize" else axis.high
+        self._worse_end = axis.near_edge(0.02 if _is_maximized(metric, objective) else 0.98)
         ranking = trials["value"][np.isfinite(trials["value"])].sort_values(ascending=objective.sign > 0, kind="stable")
         self._best = int(ranking.index[0]) if len(ranking) else None
         self._not_finite = _ends_not_finite(table, last_epochs)
@@ -132,7 +132,7 @@ class _Curves:
                 }
                 yield go.Scatter(
                     x=self._last_epochs[numbers], y=[self._last_value(number) for number in numbers], mode="markers",
-                    name=kind, legendgroup=kind, uid=f"ends {kind}", customdata=numbers, ids=numbers,
+                    name=kind, legendgroup=kind, uid=f"ends {kind}", customdata=numbers,
                     text=[self._end_text(number) for number in numbers], hovertemplate="%{text}<extra></extra>",
                     marker={**marker, "size": 7, "line": {"width": 1.5}},
                 )  # fmt: skip
@@ -150,7 +150,7 @@ class _Curves:
     def _edge_marks(self, symbol: str, height: float, epochs: pd.Series, values: pd.Series) -> go.Scatter:
         return go.Scatter(
             x=epochs, y=np.full(len(epochs), height), mode="markers", uid=symbol, customdata=epochs.index, showlegend=False,
-            text=[f"{self._texts[n]}<br>{escape(self.metric)} {values[n]:.4g} at epoch {epochs[n]}" for n in epochs.index],
+            text=[f"{self._text(n)} {values[n]:.4g} at epoch {epochs[n]}" for n in epochs.index],
             marker={"symbol": symbol, "size": 9, "color": [STATE_COLORS[self._states[n]] for n in epochs.index]},
             hovertemplate="%{text}<extra></extra>",
         )  # fmt: skip
@@ -164,8 +164,7 @@ class _Curves:
             x=known.index.to_numpy(), y=known.to_numpy(), mode="lines" if len(known) > 1 else "markers", name=name,
             legendgroup=self._states[number] if number != self._best else name, showlegend=in_legend, uid=f"trial {number}",
             line=line, marker={"color": line["color"], "size": 4}, customdata=np.full(len(known), number),
-            text=f"{self._texts[number]}{self._reason(number)}<br>{escape(self.metric)}",
-            hovertemplate="%{text} %{y:.4g} at epoch %{x}<extra></extra>",
+            text=self._text(number), hovertemplate="%{text} %{y:.4g} at epoch %{x}<extra></extra>",
         )  # fmt: skip
 
     def _last_value(self, number: int) -> float:
@@ -175,19 +174,22 @@ class _Curves:
 
     def _end_text(self, number: int) -> str:
         epoch = self._last_epochs[number]
-        newest = f"{escape(self.metric)} {self.table.loc[number, epoch]:.4g} at epoch {epoch}"
-        return f"{self._texts[number]}{self._reason(number)}<br>{newest}"
+        return f"{self._text(number)} {self.table.loc[number, epoch]:.4g} at epoch {epoch}"
 
-    def _reason(self, number: int) -> str:
+    def _text(self, number: int) -> str:
+        """What is told of a trial, up to the metric's name."""
         reason = self.trials.loc[number, "reason"]
-        return f"<br>{wrapped(reason)}" if reason else ""
+        return "<br>".join([self._texts[number], *([wrapped(reason)] if reason else []), escape(self.metric)])
 
 
 def _range(epochs: pd.DataFrame, metric: str, objective: Objective) -> ValueRange:
     """The range of all figures of this quantity. Of what is to be maximized ratios mean little: an axis for it is linear."""
     twins = [c for c in epochs.columns if c not in ("trial", "epoch") and _quantity(c) == _quantity(metric)]
-    maximized = objective.goal == "maximize" and _quantity(metric_column(objective.name)) == _quantity(metric)
-    return value_range(epochs[twins].to_numpy(), may_be_log=not maximized)
+    return value_range(epochs[twins].to_numpy(), may_be_log=not _is_maximized(metric, objective))
+
+
+def _is_maximized(metric: str, objective: Objective) -> bool:
+    return objective.goal == "maximize" and _quantity(metric_column(objective.name)) == _quantity(metric)
 
 
 def _ends_not_finite(table: pd.DataFrame, last_epochs: pd.Series) -> pd.Series:

@@ -28,7 +28,7 @@ _LONGEST_NAME = 12
 _MOST_TICKS = 6
 _MOST_COLORED = 8.0  # decades that colours tell apart: gradients below are as good as none
 _SYMBOLS = ("circle", "square", "diamond", "cross")
-_ZERO = "#000000"
+_ZERO = "#dcdcdc"  # no colour of the scale
 _NOT_FINITE = STATE_COLORS["failed"]
 
 
@@ -47,13 +47,15 @@ def gradient_flow(flow: pd.DataFrame, trials: pd.DataFrame, when: When) -> go.Fi
         f"Gradient flow in the {'first' if when == 'early' else 'last'} epoch", _flow_explanation(shown["mean_abs_gradient"]),
         x="layer, from input to output", y=_VALUE,
     )  # fmt: skip
+    figure.update_layout(legend={"font": {"size": 12}, "tracegroupgap": 0})
     figure.update_xaxes(**_layer_ticks(flow), range=[-0.5, flow["layer_index"].max() + 0.5] if len(flow) else None)
     figure.update_yaxes(type="log", range=decades, **_decade_ticks(decades))
     texts = hover_texts(trials.loc[flow["trial"].unique()])
     choices = _choices(trials.loc[list(texts)])
     for place, (number, of_trial) in enumerate(shown.groupby("trial", sort=False)):
         line = {"color": CATEGORY_COLORS[place % len(CATEGORY_COLORS)], "width": 2}
-        name, symbol = f"trial {_label(int(number), choices)}", _SYMBOLS[place % len(_SYMBOLS)]
+        label = _label(int(number), choices)
+        name, symbol = label if choices else f"trial {label}", _SYMBOLS[place % len(_SYMBOLS)]
         figure.add_trace(_flow_line(of_trial, name, texts[number], line, symbol))
         figure.add_traces(_edge_marks(of_trial, name, texts[number], line, decades))
     return figure
@@ -132,7 +134,7 @@ def _point_texts(rows: pd.DataFrame) -> list[str]:
 
 
 def _flow_explanation(values: pd.Series) -> str:
-    words = "A line is a trial; a fall towards the input is a vanishing gradient, a rise an exploding one."
+    words = "A line is a trial, named by its number; a fall towards the input is a vanishing gradient, a rise an exploding one."
     if (values == 0).any():
         words += " Triangles at the bottom are exactly 0."
     if (~np.isfinite(values)).any():
@@ -143,7 +145,7 @@ def _flow_explanation(values: pd.Series) -> str:
 def _heat_map_explanation(drawn: pd.DataFrame, num_epochs: int) -> str:
     words = f"Colour is {_VALUE}, the same in all heat maps here."
     if (drawn == 0).any(axis=None):
-        words += " Black is exactly 0."
+        words += " Light grey is exactly 0."
     if (~np.isfinite(drawn)).any(axis=None):
         words += " Red is not finite."
     if len(drawn.columns) < num_epochs:
@@ -211,7 +213,7 @@ def _layer_ticks(flow: pd.DataFrame) -> dict[str, Any]:
 def _choices(trials: pd.DataFrame) -> dict[int, str]:
     """Trial -> its choice of the first categorical parameter in which these trials differ; empty when there is none."""
     for column in parameter_columns(trials):
-        if trials[column].dtype == object:
+        if not pd.api.types.is_numeric_dtype(trials[column]):
             choices = {n: _short(_choice(v)) if is_in_force(v) else "" for n, v in trials[column].items()}
             if len(set(choices.values())) > 1:
                 return choices

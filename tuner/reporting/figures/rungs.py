@@ -101,10 +101,10 @@ def rung_prediction(
     )  # fmt: skip
     last = max(epochs["epoch"], default=1)
     figure.update_xaxes(range=[0, last * 1.02])
-    figure.update_yaxes(range=[-1.05, 1.05])
     if len(ended) < _LEAST_TRIALS:
         return figure
     found = _correlations(curve_table(epochs, metric_column(objective.name)).reindex(ended.index), ended["value"])
+    figure.update_yaxes(range=[min(0.0, found["low"].min()) - 0.05, 1.05])
     figure.add_traces(_correlation_traces(found, set(rungs) if len(rungs) <= MOST_COLUMNS else set()))
     return figure
 
@@ -152,8 +152,8 @@ def _thinned(compared: pd.DataFrame) -> list[Any]:
             continue
         extreme = {*at_rung["value"].nlargest(_EXTREMES).index, *at_rung["value"].nsmallest(_EXTREMES).index}
         rest = [place for place in at_rung.index if place not in extreme]
-        kept += sorted({*extreme, *even_spread(rest, of_a_rung - len(extreme))})
-    return kept
+        kept += [*extreme, *even_spread(rest, of_a_rung - len(extreme))]
+    return sorted(kept)
 
 
 def _cutoff_steps(compared: pd.DataFrame) -> go.Scatter:
