@@ -63,7 +63,7 @@ def test_of_many_layers_some_are_named_with_the_first_and_the_last() -> None:
     names = [f"features/block_{place}" for place in range(38)]
     figure = gradient_flow(make_flow(0, names, [0.1] * 38), make_trials(["complete"], [1.0]), "early")
     assert figure.layout.xaxis.tickvals.tolist() == [*range(0, 34, 3), 37]
-    assert figure.layout.xaxis.ticktext[-1] == "featu…ock_37"
+    assert figure.layout.xaxis.ticktext[-1] == "featur…ock_37"
 
 
 def test_where_networks_differ_a_place_is_named_by_its_number() -> None:

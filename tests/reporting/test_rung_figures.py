@@ -139,7 +139,7 @@ def test_the_correlation_is_that_of_ranks_with_the_end() -> None:
     assert (low.y[1], high.y[1]) == (1.0, 1.0)
     assert marks.x.tolist() == [1]
     assert "4 finished trials" in figure.layout.title.subtitle.text
-    assert "The 1 stopped trials are missing" in figure.layout.title.subtitle.text
+    assert "The stopped trials (1) are missing" in figure.layout.title.subtitle.text
 
 
 def test_where_lower_is_better_a_good_rank_still_predicts_a_good_end() -> None:

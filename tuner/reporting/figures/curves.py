@@ -10,12 +10,14 @@ from tuner.reporting.figures.curve_values import ValueRange, curve_table, metric
 from tuner.reporting.figures.style import (
     FAINT_TEXT,
     INCUMBENT,
+    LONGEST_AXIS_TITLE,
     STATE_COLORS,
     STATE_SYMBOLS,
     Objective,
     escape,
     hover_texts,
     new_figure,
+    shortened,
     wrapped,
 )
 from tuner.reporting.figures.thinning import ENVELOPE, envelope, telling_curves, telling_points
@@ -55,7 +57,9 @@ def learning_curves(
     """
     table = curve_table(epochs, metric)
     curves = _Curves(metric, table, epochs.groupby("trial")["epoch"].max(), trials, objective, _range(epochs, metric, objective))  # fmt: skip
-    figure = new_figure(f"{escape(metric)} of every trial", curves.explanation(), x="epoch", y=escape(metric))
+    figure = new_figure(
+        f"{escape(metric)} of every trial", curves.explanation(), x="epoch", y=shortened(metric, LONGEST_AXIS_TITLE)
+    )
     figure.update_xaxes(range=[0.5 if max_epochs < 20 else 0, max_epochs * 1.02])
     figure.update_yaxes(**curves.range.axis())
     if curves.are_thinned:

@@ -16,6 +16,7 @@ from tuner.reporting.figures.style import (
     is_in_force,
     new_figure,
     parameter_columns,
+    shortened,
 )
 
 When = Literal["early", "late"]
@@ -24,7 +25,7 @@ MOST_COLUMNS = 120  # epochs of a heat map
 
 _VALUE = "mean |∂L/∂W|"
 _MOST_NAMES = 13  # of layers along an axis
-_LONGEST_NAME = 12
+_LONGEST_NAME = 13
 _MOST_TICKS = 6
 _MOST_COLORED = 8.0  # decades that colours tell apart: gradients below are as good as none
 _SYMBOLS = ("circle", "square", "diamond", "cross")
@@ -206,7 +207,10 @@ def _layer_ticks(flow: pd.DataFrame) -> dict[str, Any]:
     places = flow[["layer_index", "layer"]].drop_duplicates().groupby("layer_index")["layer"].agg(["first", "size"])
     step = -(-len(places) // _MOST_NAMES)
     shown = places.iloc[: -step or None : step].index.union(places.index[-1:])  # the last, and none too near to it
-    names = [_short(row["first"]) if row["size"] == 1 else str(place) for place, row in places.loc[shown].iterrows()]
+    names = [
+        shortened(row["first"], _LONGEST_NAME) if row["size"] == 1 else str(place)
+        for place, row in places.loc[shown].iterrows()
+    ]
     return {"tickvals": shown.to_numpy(), "ticktext": names, "tickangle": -90}
 
 
@@ -214,7 +218,9 @@ def _choices(trials: pd.DataFrame) -> dict[int, str]:
     """Trial -> its choice of the first categorical parameter in which these trials differ; empty when there is none."""
     for column in parameter_columns(trials):
         if not pd.api.types.is_numeric_dtype(trials[column]):
-            choices = {n: _short(_choice(v)) if is_in_force(v) else "" for n, v in trials[column].items()}
+            choices = {
+                n: shortened(_choice(v), _LONGEST_NAME) if is_in_force(v) else "" for n, v in trials[column].items()
+            }
             if len(set(choices.values())) > 1:
                 return choices
     return {}
@@ -227,9 +233,3 @@ def _label(trial: int, choices: dict[int, str]) -> str:
 
 def _choice(value: object) -> str:
     return "null" if value is None else str(value)
-
-
-def _short(name: str) -> str:
-    """A name with its middle left out, where ends tell more: conv_12 of a long path."""
-    text = str(name)
-    return escape(text if len(text) <= _LONGEST_NAME else f"{text[:5]}…{text[-6:]}")

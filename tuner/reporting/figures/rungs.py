@@ -14,12 +14,14 @@ from tuner.reporting.figures.style import (
     CATEGORY_COLORS,
     GRID,
     INCUMBENT,
+    LONGEST_AXIS_TITLE,
     STATE_COLORS,
     STATE_SYMBOLS,
     Objective,
     escape,
     hover_texts,
     new_figure,
+    shortened,
     wrapped,
 )
 from tuner.reporting.figures.thinning import even_spread, telling_points
@@ -57,7 +59,7 @@ def rungs(decisions: pd.DataFrame, trials: pd.DataFrame, objective: Objective, b
     marks = _thinned(compared)
     figure = new_figure(
         _title(decisions, bracket), _explanation(objective, in_columns, len(compared), len(marks)),
-        x="rung (epoch); went on/compared" if in_columns else "rung (epoch)", y=escape(objective.name),
+        x="rung (epoch); went on/compared" if in_columns else "rung (epoch)", y=shortened(objective.name, LONGEST_AXIS_TITLE),
     )  # fmt: skip
     figure.update_yaxes(**axis.axis())
     if in_columns:
@@ -89,7 +91,7 @@ def rung_prediction(
     ended = trials[(trials["state"] == "complete") & np.isfinite(trials["value"])]
     num_stopped = int((trials["state"] == "pruned").sum())
     missing = (
-        f"The {num_stopped:,} stopped trials are missing, which were mostly the worse ones"
+        f"The stopped trials ({num_stopped:,}) are missing, mostly the worse ones"
         if num_stopped
         else "None was stopped"
     )

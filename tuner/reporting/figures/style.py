@@ -36,6 +36,7 @@ INCUMBENT = "#0a0a0a"
 CATEGORY_COLORS = ("#0060a8", "#b34700", "#00704f", "#8f2d7f", "#7a5c00", "#3d4f9f", "#5f5f5f")
 SCALE = "Cividis"  # even in lightness, for every colour vision
 HEIGHT = 400  # pixels; the width is the reader's
+LONGEST_AXIS_TITLE = 28  # characters; longer ones would be cut at the ends of an upright axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,13 @@ class Objective:
 def escape(text: object) -> str:
     """Text that a figure shows as it is, whatever it holds. Line ends become spaces."""
     return html.escape(" ".join(str(text).split()), quote=False)
+
+
+def shortened(text: object, longest: int) -> str:
+    """A name with its middle left out where it is longer: ends tell more, as conv_12 of a long path does."""
+    words = " ".join(str(text).split())
+    kept = (longest - 1) // 2
+    return escape(words if len(words) <= longest else f"{words[:kept]}…{words[-kept:]}")
 
 
 def wrapped(text: str, width: int = 44) -> str:
