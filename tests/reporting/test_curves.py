@@ -131,7 +131,7 @@ def test_of_very_many_trials_some_are_drawn_with_every_outlier_and_the_envelope_
     assert len(drawn) == 200
     assert {1234, 77, 1999, int(trials["value"].idxmax()), int(trials["value"].idxmin())} <= set(drawn)
     assert "Drawn are 200 of 2,000 curves" in explanation(figure)
-    highest = [trace for trace in figure.data if trace.line.dash == "dot"][1]
+    (highest,) = traces(figure, uid="highest")
     assert highest.y[20] == 7.0
 
 
@@ -146,3 +146,4 @@ def test_names_and_reasons_with_markup_are_text() -> None:
 
 def test_a_study_whose_trials_have_not_finished_an_epoch_has_no_figure() -> None:
     assert curve_metrics(make_epochs(), SCORE) == []
+    assert len(learning_curves(make_epochs(), make_trials([], []), "score", SCORE, 9).data) == 0

@@ -41,7 +41,7 @@ def test_every_comparison_stands_in_the_column_of_its_rung_in_the_order_of_time(
         assert (np.abs(np.array(trace.x) - columns) < 0.5).all()
         assert all((np.diff(np.array(trace.x)[columns == column]) > 0).all() for column in (0, 1))
     first = decisions[decisions["rung"] == 1]
-    assert figure.layout.xaxis.ticktext[0] == f"1<br>{(first['verdict'] == 'go on').sum()}/30"
+    assert figure.layout.xaxis.ticktext[0] == f"1<br>{(first['verdict'] == 'go on').sum()}<br>of 30"
 
 
 def test_the_cut_off_is_the_one_that_each_trial_met(asha: StudyFrames) -> None:
@@ -108,7 +108,7 @@ def test_of_very_many_comparisons_some_are_drawn_with_the_extreme_ones() -> None
     assert len(went_on.x) == 250
     assert {0, 600, 601, 1999} <= set(went_on.customdata)
     assert "Drawn are 250 of 2,000 comparisons" in figure.layout.title.subtitle.text
-    assert figure.layout.xaxis.ticktext == ("4<br>2000/2000",)
+    assert figure.layout.xaxis.ticktext == ("4<br>2000<br>of 2000",)
 
 
 def test_a_value_that_is_not_finite_stands_at_the_worse_edge() -> None:

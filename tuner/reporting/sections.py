@@ -40,7 +40,8 @@ def _rungs(study: StudyData) -> list[go.Figure]:
     decisions, trials, objective = study.decisions, study.trials, study.objective
     compared = [figures.rungs(decisions, trials, objective, bracket) for bracket in figures.brackets(decisions)]
     levels = sorted(decisions["rung"].dropna().unique())
-    return [*compared, figures.rung_prediction(study.epochs, trials, objective, levels)] if compared else []
+    prediction = figures.rung_prediction(study.epochs, trials, objective, levels)
+    return [*compared, prediction] if compared and prediction.data else compared
 
 
 def _gradient_flow(study: StudyData) -> list[go.Figure]:

@@ -39,7 +39,9 @@ def metric_column(name: str) -> str:
 
 
 def curve_table(epochs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """A metric's values, trial × epoch; NaN also where a trial has no such epoch."""
+    """A metric's values, trial × epoch; NaN also where a trial has no such epoch. Empty where nobody has the metric yet."""
+    if column not in epochs:
+        return pd.DataFrame()
     return epochs.pivot(index="trial", columns="epoch", values=column)
 
 

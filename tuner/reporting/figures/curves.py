@@ -24,7 +24,7 @@ from tuner.reporting.figures.thinning import ENVELOPE, envelope, telling_curves,
 
 _SPLITS = ("validation_", "valid_", "val_", "train_", "training_", "test_")  # in the order in which they are shown
 _NO_RESULTS = ("seconds", "learning_rate")  # what an epoch took and was given, not what came of it
-_FROM_THE_BACK = ("pruned", "interrupted", "failed", "complete", "running")
+_FROM_THE_BACK = ("pruned", "complete", "interrupted", "failed", "running")
 _MARKED_AT_THE_END = ("pruned", "interrupted", "failed")
 _FADED = {"pruned": 0.4, "interrupted": 0.5, "failed": 0.5}
 _NOT_FINITE = "not finite"
@@ -63,7 +63,7 @@ def learning_curves(
     figure.update_xaxes(range=[0.5 if max_epochs < 20 else 0, max_epochs * 1.02])
     figure.update_yaxes(**curves.range.axis())
     if curves.are_thinned:
-        figure.add_traces(_envelope_traces(envelope(table), metric))
+        figure.add_traces(_envelope_traces(envelope(table)))
     figure.add_traces(list(curves.lines()))
     figure.add_traces(list(curves.ends()))
     figure.add_traces(list(curves.beyond()))
@@ -113,10 +113,11 @@ class _Curves:
         """A trace a trial, the best one above all others. Where a state's trials have marks at their ends, these stand in the
         legend: faded lines can hardly be seen there."""
         named = set(_MARKED_AT_THE_END)
+        clear = min(0.8, max(0.3, 30 / max(1, len(self.drawn))))  # where many lie upon each other, each is fainter
         for state in _FROM_THE_BACK:
             for number in self.drawn:
                 if self._states[number] == state and number != self._best:
-                    line = {"color": _faded(STATE_COLORS[state], _FADED.get(state, 0.8)), "width": 1.3}
+                    line = {"color": _faded(STATE_COLORS[state], min(clear, _FADED.get(state, 1.0))), "width": 1.3}
                     yield self._line(number, state, line, in_legend=state not in named)
                     named.add(state)
         if self._best in self._texts and self._best is not None:
@@ -130,15 +131,12 @@ class _Curves:
         for kind in (*_MARKED_AT_THE_END, _NOT_FINITE):
             numbers = [number for number in self.drawn if kinds[number] == kind]
             if numbers:
-                marker = {
-                    "symbol": STATE_SYMBOLS.get(kind, "x"),
-                    "color": STATE_COLORS.get(kind, STATE_COLORS["failed"]),
-                }
+                color = STATE_COLORS.get(kind, STATE_COLORS["failed"])
                 yield go.Scatter(
                     x=self._last_epochs[numbers], y=[self._last_value(number) for number in numbers], mode="markers",
                     name=kind, legendgroup=kind, uid=f"ends {kind}", customdata=numbers,
                     text=[self._end_text(number) for number in numbers], hovertemplate="%{text}<extra></extra>",
-                    marker={**marker, "size": 7, "line": {"width": 1.5}},
+                    marker={"symbol": STATE_SYMBOLS.get(kind, "x"), "color": color, "size": 7, "line": {"width": 1.5, "color": color}},
                 )  # fmt: skip
 
     def beyond(self) -> Iterator[go.Scatter]:
@@ -207,22 +205,19 @@ def _ends_not_finite(table: pd.DataFrame, last_epochs: pd.Series) -> pd.Series:
     return pd.Series(np.isinf(last)) if has_gaps else ~np.isfinite(last)
 
 
-def _envelope_traces(spans: pd.DataFrame, metric: str) -> Sequence[go.Scatter]:
+def _envelope_traces(spans: pd.DataFrame) -> Sequence[go.Scatter]:
     """Behind the curves: the middle 80 % of all as a band, lowest and highest as dotted lines, the median as a dashed one."""
-    text = [
-        "all trials<br>" + "<br>".join(f"{name} {value:.4g}" for name, value in zip(ENVELOPE, row, strict=True))
-        for row in spans.to_numpy()
-    ]
-    thin = {"color": FAINT_TEXT, "width": 1}
-    shared = {"x": spans.index.to_numpy(), "mode": "lines", "legendgroup": "all", "hoverinfo": "skip"}
+    text = ["<br>".join(f"{name} {row[name]:.4g}" for name in ENVELOPE) for _, row in spans.iterrows()]
+    shared = {"x": spans.index.to_numpy(), "mode": "lines", "legendgroup": "all"}
+    hidden = {**shared, "showlegend": False, "hoverinfo": "skip"}
+    edge = {"color": FAINT_TEXT, "width": 1, "dash": "dot"}
     return [
-        go.Scatter(y=spans["10 %"], line={"width": 0}, showlegend=False, **shared),
-        go.Scatter(y=spans["90 %"], line={"width": 0}, fill="tonexty", fillcolor=_faded(FAINT_TEXT, 0.25), name="middle 80 %", **shared),
-        *(go.Scatter(y=spans[end], line={**thin, "dash": "dot"}, showlegend=False, **shared) for end in ("lowest", "highest")),
-        go.Scatter(
-            y=spans["median"], line={**thin, "dash": "dash", "width": 2}, showlegend=False, text=text,
-            **{**shared, "hoverinfo": None}, hovertemplate=f"epoch %{{x}}, {'%{text}'}<extra></extra>",
-        ),
+        go.Scatter(y=spans["10 %"], uid="10 %", line={"width": 0}, **hidden),
+        go.Scatter(y=spans["90 %"], uid="90 %", line={"width": 0}, fill="tonexty", fillcolor=_faded(FAINT_TEXT, 0.25),
+                   name="middle 80 %", hoverinfo="skip", **shared),
+        *(go.Scatter(y=spans[end], uid=end, line=edge, **hidden) for end in ("lowest", "highest")),
+        go.Scatter(y=spans["median"], uid="median", line={"color": FAINT_TEXT, "width": 2, "dash": "dash"}, text=text,
+                   hovertemplate="%{text}<br>of all at epoch %{x}<extra></extra>", showlegend=False, **shared),
     ]  # fmt: skip
 
 

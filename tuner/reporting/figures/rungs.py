@@ -59,13 +59,13 @@ def rungs(decisions: pd.DataFrame, trials: pd.DataFrame, objective: Objective, b
     marks = _thinned(compared)
     figure = new_figure(
         _title(decisions, bracket), _explanation(objective, in_columns, len(compared), len(marks)),
-        x="rung (epoch); went on/compared" if in_columns else "rung (epoch)", y=shortened(objective.name, LONGEST_AXIS_TITLE),
+        x="rung (epoch), how many went on" if in_columns else "rung (epoch)", y=shortened(objective.name, LONGEST_AXIS_TITLE),
     )  # fmt: skip
     figure.update_yaxes(**axis.axis())
     if in_columns:
         places = dict(zip(levels, range(len(levels)), strict=True))
         compared["x"] = compared["rung"].map(places) + _COLUMN * ((compared["order"] - 0.5) / compared["of"] - 0.5)
-        figure.update_xaxes(range=[-0.5, len(levels) - 0.5], tickvals=list(places.values()), ticktext=_counts(compared), tickangle=0, showgrid=False)  # fmt: skip
+        figure.update_xaxes(range=[-0.5, len(levels) - 0.5], tickvals=list(places.values()), ticktext=_counts(compared), tickangle=0, tickfont={"size": 11}, showgrid=False)  # fmt: skip
         for boundary in range(1, len(levels)):
             figure.add_vline(boundary - 0.5, line={"color": GRID, "width": 1})
     else:
@@ -85,8 +85,8 @@ def rung_prediction(
         epochs, trials: as `StudyFrames.epochs` and `.trials`.
         objective: the study's metric.
         rungs: epochs at which trials were compared; marked, unless they are so many that these are about all epochs.
-    Returns: a figure over the finished trials; without traces where there are fewer than four.
-    Source: interval by Bonett and Wright 2000, doi:10.1007/BF02294183, equation 5 (95 %).
+    Returns: a figure over the finished trials; without traces where these are fewer than four, or all alike.
+    Source: interval (95 %) by Bonett and Wright 2000, doi:10.1007/BF02294183: variance (1 + r²/2) / (n - 3) of artanh r.
     """
     ended = trials[(trials["state"] == "complete") & np.isfinite(trials["value"])]
     num_stopped = int((trials["state"] == "pruned").sum())
@@ -103,11 +103,10 @@ def rung_prediction(
     )  # fmt: skip
     last = max(epochs["epoch"], default=1)
     figure.update_xaxes(range=[0, last * 1.02])
-    if len(ended) < _LEAST_TRIALS:
-        return figure
     found = _correlations(curve_table(epochs, metric_column(objective.name)).reindex(ended.index), ended["value"])
-    figure.update_yaxes(range=[min(0.0, found["low"].min()) - 0.05, 1.05])
-    figure.add_traces(_correlation_traces(found, set(rungs) if len(rungs) <= MOST_COLUMNS else set()))
+    figure.update_yaxes(range=[min([0.0, *found["low"]]) - 0.05, 1.05])
+    if len(found):
+        figure.add_traces(_correlation_traces(found, set(rungs) if len(rungs) <= MOST_COLUMNS else set()))
     return figure
 
 
@@ -141,7 +140,7 @@ def _explanation(objective: Objective, in_columns: bool, num_compared: int, num_
 def _counts(compared: pd.DataFrame) -> list[str]:
     """What stands below each column: its epoch, and how many went on."""
     by_rung = compared.assign(on=compared["verdict"] != "stop").groupby("rung")["on"].agg(["sum", "size"])
-    return [f"{rung}<br>{row['sum']}/{row['size']}" for rung, row in by_rung.iterrows()]
+    return [f"{rung}<br>{row['sum']}<br>of {row['size']}" for rung, row in by_rung.iterrows()]
 
 
 def _thinned(compared: pd.DataFrame) -> list[Any]:
