@@ -30,4 +30,31 @@ def _history(study: StudyData) -> list[go.Figure]:
     return [figures.optimization_history(study.trials, study.objective)]
 
 
-SECTIONS: tuple[Section, ...] = (Section("history", "How the search got on", _history, "No trial has a value yet."),)
+def _learning_curves(study: StudyData) -> list[go.Figure]:
+    metrics = figures.curve_metrics(study.epochs, study.objective)
+    drawn = (study.epochs, study.trials)
+    return [figures.learning_curves(*drawn, metric, study.objective, study.max_epochs) for metric in metrics]
+
+
+def _rungs(study: StudyData) -> list[go.Figure]:
+    decisions, trials, objective = study.decisions, study.trials, study.objective
+    compared = [figures.rungs(decisions, trials, objective, bracket) for bracket in figures.brackets(decisions)]
+    levels = sorted(decisions["rung"].dropna().unique())
+    prediction = figures.rung_prediction(study.epochs, trials, objective, levels)
+    return [*compared, prediction] if compared and prediction.data else compared
+
+
+def _gradient_flow(study: StudyData) -> list[go.Figure]:
+    flow, trials = study.gradient_flow, study.trials
+    if flow.empty:
+        return []
+    maps = [figures.gradient_heat_map(flow, trials, int(number)) for number in flow["trial"].unique()]
+    return [figures.gradient_flow(flow, trials, "early"), figures.gradient_flow(flow, trials, "late"), *maps]
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("history", "How the search got on", _history, "No trial has a value yet."),
+    Section("learning-curves", "Learning curves", _learning_curves, "No trial has finished an epoch yet."),
+    Section("rungs", "Early stopping", _rungs, "No trial has been compared with others at a rung."),
+    Section("gradient-flow", "Gradient flow", _gradient_flow, "No trial recorded the gradient flow of its layers."),
+)

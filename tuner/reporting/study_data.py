@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from storage.standing import Standing
-from tuner.reporting.figures.style import Objective
+from tuner.reporting.figures.style import Objective, is_in_force, parameter_columns
 from tuner.reporting.frames import StudyFrames
 
 _MOST_WITH_FLOW = 4
@@ -59,10 +59,27 @@ def read_study(frames: StudyFrames, with_flow: Collection[int] | None = None) ->
 
 
 def telling_trials(trials: pd.DataFrame, among: Collection[int], objective: Objective) -> list[int]:
-    """The trials whose gradient flow tells most, at most four: the best, the middle one, the worst by value, and the first
-    that broke (failed, or stopped by figures that were not finite)."""
+    """The trials whose gradient flow tells most, at most four: the best, one with the choice that cost most (say, without batch
+    normalization; the middle one where there was nothing to choose), the worst by value, and the first that broke (failed, or
+    stopped by figures that were not finite)."""
     known = trials[trials.index.isin(among)]
-    ranked = known[np.isfinite(known["value"])].sort_values("value", ascending=objective.sign > 0, kind="stable").index
+    ranked = known[np.isfinite(known["value"])].sort_values("value", ascending=objective.sign > 0, kind="stable")
     broken = known.index[(known["state"] == "failed") | ~np.isfinite(known["value"])]
-    chosen = [*ranked[:1], *ranked[len(ranked) // 2 : len(ranked) // 2 + 1], *ranked[-1:], *broken[:1]]
+    middle = ranked.index[len(ranked) // 2 : len(ranked) // 2 + 1]
+    chosen = [*ranked.index[:1], *(_with_the_costliest_choice(ranked) or middle), *ranked.index[-1:], *broken[:1]]
     return list(dict.fromkeys(int(number) for number in chosen))[:_MOST_WITH_FLOW]
+
+
+def _with_the_costliest_choice(ranked: pd.DataFrame) -> list[int]:
+    """A trial with that choice of a categorical parameter whose best value is furthest from the best of all: of these the one
+    trained longest, since its flow has most to tell."""
+    choices = [
+        of_choice
+        for column in parameter_columns(ranked)
+        if not pd.api.types.is_numeric_dtype(ranked[column])
+        for _, of_choice in ranked[ranked[column].map(is_in_force)].groupby(ranked[column].map(str))
+    ]
+    costs = [abs(of_choice["value"].iloc[0] - ranked["value"].iloc[0]) for of_choice in choices]
+    if not any(costs):
+        return []
+    return [int(choices[int(np.argmax(costs))]["epochs"].idxmax())]

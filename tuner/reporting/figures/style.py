@@ -6,6 +6,7 @@ reads <b>, <a> and the like in any text as markup, so whatever users have named 
 
 import html
 import math
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ INCUMBENT = "#0a0a0a"
 CATEGORY_COLORS = ("#0060a8", "#b34700", "#00704f", "#8f2d7f", "#7a5c00", "#3d4f9f", "#5f5f5f")
 SCALE = "Cividis"  # even in lightness, for every colour vision
 HEIGHT = 400  # pixels; the width is the reader's
+LONGEST_AXIS_TITLE = 28  # characters; longer ones would be cut at the ends of an upright axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,18 @@ class Objective:
 def escape(text: object) -> str:
     """Text that a figure shows as it is, whatever it holds. Line ends become spaces."""
     return html.escape(" ".join(str(text).split()), quote=False)
+
+
+def shortened(text: object, longest: int) -> str:
+    """A name with its middle left out where it is longer: ends tell more, as conv_12 of a long path does."""
+    words = " ".join(str(text).split())
+    kept = (longest - 1) // 2
+    return escape(words if len(words) <= longest else f"{words[:kept]}…{words[-kept:]}")
+
+
+def wrapped(text: str, width: int = 44) -> str:
+    """A long text as lines that a figure's hover shows as they are; a hover breaks none by itself, and is cut at a narrow page."""
+    return "<br>".join(escape(line) for line in textwrap.wrap(text, width))
 
 
 def value_words(value: Any) -> str:
