@@ -117,6 +117,6 @@ def test_answers_lost_after_the_commit_change_nothing(database_url: str) -> None
 def test_a_postgresql_server_that_has_become_a_standby_is_waited_for(postgres_url: str) -> None:
     """It still answers, but refuses to write, in an error of a kind of its own."""
     simulate(UNSTOPPED, postgres_url)
-    read_only = f"{postgres_url}&options=-c%20default_transaction_read_only%3Don"
+    read_only = f"{postgres_url}&options=--default_transaction_read_only%3Don"
     with pytest.raises(DatabaseAwayError, match="read-only transaction"):
-        play(make_space(budget={"trials": 13}), read_only, begin)
+        play(make_space(early_stopping={"name": "none"}, budget={"trials": 13}), read_only, begin)
