@@ -39,7 +39,8 @@ def _importance(study: StudyData) -> list[go.Figure]:
     found = parameter_importance(study.trials, study.objective, study.space)
     if found is None:
         return []
-    return [figures.parameter_importance(found.shares, found.num_trials, found.num_best, study.objective)]
+    figure = figures.parameter_importance(found.shares, found.chance, found.num_trials, found.num_best, study.objective)
+    return [figure]
 
 
 def _slices(study: StudyData) -> list[go.Figure]:

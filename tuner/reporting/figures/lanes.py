@@ -28,11 +28,10 @@ def launches_until(
     ids = launches["launch_id"]
     runs = ids.isin(held["launch_id"][is_running]) | (is_young & ~ids.isin(held["launch_id"]))
     runs &= launches["ended_at"].isna()
-    seen = (
-        attempts[["started_at", "ended_at"]].max(axis=1).groupby(attempts["launch_id"]).max()
-    )  # between two heartbeats
+    signs = attempts["ended_at"].fillna(attempts["started_at"]).groupby(attempts["launch_id"]).max()
+    seen = signs.reindex(ids).set_axis(ids.index)  # alive between two heartbeats
     until = launches["ended_at"].fillna(launches["heartbeat_at"])
-    until = until.where(~(until < ids.map(seen)), ids.map(seen)).mask(runs, now)
+    until = until.mask(until < seen, seen).mask(runs, now)
     outcome = launches["outcome"].astype("object").fillna("died").mask(runs, "running")
     return launches.assign(until=until, outcome=outcome)
 

@@ -15,6 +15,7 @@ from tuner.reporting.figures.style import (
     FAINT_TEXT,
     GRID,
     HEIGHT,
+    INCUMBENT,
     STATE_COLORS,
     STATE_SYMBOLS,
     Objective,
@@ -31,11 +32,14 @@ _SPREAD = 0.5  # of a choice's part of the axis, over which its marks are spread
 _LETTERS = 36  # of an axis' labels, at 360 pixels
 
 
-def parameter_importance(shares: pd.Series, num_trials: int, num_best: int, objective: Objective) -> go.Figure:
-    """Bars: what share each parameter has in being among the best trials.
+def parameter_importance(
+    shares: pd.Series, chance: pd.Series, num_trials: int, num_best: int, objective: Objective
+) -> go.Figure:
+    """Bars: what share each parameter has in being among the best trials, and what chance alone gives.
 
     Args:
         shares: parameter -> its share, largest first, as `tuner.reporting.importance.parameter_importance` has them.
+        chance: parameter -> the share that chance alone may give it.
         num_trials: how many trials they are from.
         num_best: how many of those counted as the best.
         objective: the study's metric.
@@ -43,21 +47,30 @@ def parameter_importance(shares: pd.Series, num_trials: int, num_best: int, obje
     figure = new_figure(
         f"Which parameters decide about {escape(objective.name)}",
         f"How much a parameter's values among the {num_best} best trials differ from those among all {num_trials} "
-        "complete and stopped ones (PED-ANOVA); all shares add up to 1. It says nothing about where the good values are, "
-        "and with few trials a small share may be chance. A parameter with a condition is compared where it is in force.",
+        "complete and stopped ones (PED-ANOVA, shares of the sum); a parameter with a condition is compared where it is in "
+        "force. Lines: what chance alone gives; grey bars do not pass it. Which values are good it does not say.",
         x="share of the importance",
         height=max(HEIGHT, _BAR_HEIGHT * len(shares) + 90),
     )
     rows = list(range(len(shares)))
+    passes = (shares > chance).to_numpy()
     figure.add_bar(
-        x=shares.to_numpy(), y=rows, orientation="h", marker={"color": CATEGORY_COLORS[0]}, width=0.6,
-        text=[f"{share:.0%}" if share >= 0.005 else "<1%" for share in shares], textposition="outside", cliponaxis=False,
+        x=shares.to_numpy(), y=rows, orientation="h", width=0.6, showlegend=False, cliponaxis=False,
+        marker={"color": np.where(passes, CATEGORY_COLORS[0], CATEGORY_COLORS[-1])},
         hovertext=[escape(name) for name in shares.index], hovertemplate="%{hovertext}: %{x:.3f}<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(range=[0, 1.15 * float(shares.max()) if len(shares) else 1], tickformat=".0%")
-    labels = [cut(str(name), 18) for name in shares.index]
+    figure.add_scatter(
+        x=chance.to_numpy(), y=rows, mode="markers", name="chance", hovertemplate="by chance up to %{x:.3f}<extra></extra>",
+        marker={"symbol": "line-ns-open", "size": 18, "color": INCUMBENT, "line": {"width": 2}}, showlegend=True,
+    )  # fmt: skip
+    figure.update_xaxes(range=[0, 1.08 * float(max(shares.max(), chance.max()))], tickformat=".0%", nticks=6)
+    labels = [f"{cut(str(name), 18)} {_percent(share)}" for name, share in shares.items()]
     figure.update_yaxes(tickvals=rows, ticktext=labels, autorange="reversed", showgrid=False)
     return figure
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.005 else "&lt;1%"
 
 
 def slice_plots(trials: pd.DataFrame, objective: Objective, space: Mapping[str, Any]) -> list[go.Figure]:

@@ -67,7 +67,7 @@ def contour(trials: pd.DataFrame, objective: Objective, space: Mapping[str, Any]
     if surface is not None:
         figure.add_contour(
             x=_grid_values(axes[x]), y=_grid_values(axes[y]), z=surface, coloraxis="coloraxis", hoverinfo="skip", opacity=0.75,
-            contours={"coloring": "heatmap"}, line={"width": 0.5}, connectgaps=False,
+            contours={"coloring": "heatmap"}, line={"width": 0.5}, ncontours=12, connectgaps=False,
         )  # fmt: skip
     _add_trials(figure, shown, axes[x], axes[y], objective)
     show_parameter(figure.layout.xaxis, axes[x])

@@ -55,7 +55,8 @@ def attempt_time_line(
         now: when they were read; what still runs ends there.
     """
     launches = launches_until(launches, attempts, trials, now)
-    attempts = _in_lanes(attempts_until(attempts, launches).sort_values(["started_at", "trial"], kind="stable"))
+    attempts = _in_utc(attempts_until(attempts, launches)).sort_values(["started_at", "trial"], kind="stable")
+    attempts, launches = _in_lanes(attempts), _in_utc(launches)
     num_lanes = int(attempts["lane"].max()) + 1 if len(attempts) else 1
     figure = new_figure(
         "Who worked when",
@@ -77,6 +78,11 @@ def attempt_time_line(
     )
     figure.update_xaxes(type="date", nticks=4, tickangle=0)
     return figure
+
+
+def _in_utc(frame: pd.DataFrame) -> pd.DataFrame:
+    """With the times that are drawn as plotly shows them: without a zone, or a browser would shift some by its own."""
+    return frame.assign(**{name: frame[name].dt.tz_convert("UTC").dt.tz_localize(None) for name in ("started_at", "until")})
 
 
 def _in_lanes(attempts: pd.DataFrame) -> pd.DataFrame:
@@ -151,6 +157,5 @@ def duration_words(seconds: float) -> str:
     """A duration in its two largest units."""
     if seconds < 60:
         return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
