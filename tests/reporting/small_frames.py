@@ -52,7 +52,17 @@ def launches_frame(rows: Iterable[tuple[int, float, float, float | None, str | N
     """Launches: (id, start, heartbeat, end, outcome)."""
     return pd.DataFrame(
         [(i, "host", 1, at(start), at(beat), at(end), outcome, {}, []) for i, start, beat, end, outcome in rows],
-        columns=["launch_id", "hostname", "pid", "started_at", "heartbeat_at", "ended_at", "outcome", "versions", "argv"],
+        columns=[
+            "launch_id",
+            "hostname",
+            "pid",
+            "started_at",
+            "heartbeat_at",
+            "ended_at",
+            "outcome",
+            "versions",
+            "argv",
+        ],
     ).pipe(_with_times, "started_at", "heartbeat_at", "ended_at")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import plotly.graph_objects as go
 
 from tuner.reporting import figures
@@ -32,6 +33,8 @@ def _history(study: StudyData) -> list[go.Figure]:
 
 
 def _parallel(study: StudyData) -> list[go.Figure]:
+    if not np.isfinite(study.trials["value"]).any():
+        return []
     return [figures.parallel_coordinates(study.trials, study.objective, study.space)]
 
 

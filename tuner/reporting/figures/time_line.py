@@ -82,7 +82,9 @@ def attempt_time_line(
 
 def _in_utc(frame: pd.DataFrame) -> pd.DataFrame:
     """With the times that are drawn as plotly shows them: without a zone, or a browser would shift some by its own."""
-    return frame.assign(**{name: frame[name].dt.tz_convert("UTC").dt.tz_localize(None) for name in ("started_at", "until")})
+    return frame.assign(
+        **{name: frame[name].dt.tz_convert("UTC").dt.tz_localize(None) for name in ("started_at", "until")}
+    )
 
 
 def _in_lanes(attempts: pd.DataFrame) -> pd.DataFrame:
