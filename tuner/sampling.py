@@ -177,11 +177,12 @@ def propose(
     chosen: dict[str, Any] = {}
     for parameter in parameters:
         if parameter.applies(chosen):
-            chosen[parameter.name] = _suggest(trial, parameter)
+            chosen[parameter.name] = suggest(trial, parameter)
     return Proposal(trial._trial_id, chosen)
 
 
-def _suggest(trial: optuna.Trial, parameter: Parameter) -> Any:
+def suggest(trial: optuna.trial.BaseTrial, parameter: Parameter) -> Any:
+    """The value of a parameter in an Optuna trial: a new one, or the given one of a `FixedTrial`."""
     name, distribution = parameter.name, parameter.distribution
     match distribution:
         case Fixed(value):

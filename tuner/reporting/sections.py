@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import plotly.graph_objects as go
 
 from tuner.reporting import figures
+from tuner.reporting.importance import FEWEST_TRIALS, parameter_importance
 from tuner.reporting.study_data import StudyData
 
 
@@ -52,9 +54,54 @@ def _gradient_flow(study: StudyData) -> list[go.Figure]:
     return [figures.gradient_flow(flow, trials, "early"), figures.gradient_flow(flow, trials, "late"), *maps]
 
 
+def _parallel(study: StudyData) -> list[go.Figure]:
+    if not np.isfinite(study.trials["value"]).any():
+        return []
+    return [figures.parallel_coordinates(study.trials, study.objective, study.space)]
+
+
+def _importance(study: StudyData) -> list[go.Figure]:
+    found = parameter_importance(study.trials, study.objective, study.space)
+    if found is None:
+        return []
+    figure = figures.parameter_importance(found.shares, found.chance, found.num_trials, found.num_best, study.objective)
+    return [figure]
+
+
+def _slices(study: StudyData) -> list[go.Figure]:
+    return figures.slice_plots(study.trials, study.objective, study.space)
+
+
+def _contour(study: StudyData) -> list[go.Figure]:
+    found = parameter_importance(study.trials, study.objective, study.space)
+    names = figures.number_parameters(study.trials, study.space, () if found is None else list(found.shares.index))
+    if len(names) < 2:
+        return []
+    return [figures.contour(study.trials, study.objective, study.space, names[0], names[1])]
+
+
+def _time_line(study: StudyData) -> list[go.Figure]:
+    if study.attempts.empty:
+        return []
+    return [figures.attempt_time_line(study.attempts, study.launches, study.trials, study.read_at)]
+
+
+def _spending(study: StudyData) -> list[go.Figure]:
+    return [] if study.attempts.empty else [figures.where_time_went(study.spending)]
+
+
 SECTIONS: tuple[Section, ...] = (
     Section("history", "How the search got on", _history, "No trial has a value yet."),
     Section("learning-curves", "Learning curves", _learning_curves, "No trial has finished an epoch yet."),
     Section("rungs", "Early stopping", _rungs, "No trial has been compared with others at a rung."),
     Section("gradient-flow", "Gradient flow", _gradient_flow, "No trial recorded the gradient flow of its layers."),
-)
+    Section("parallel-coordinates", "Configurations side by side", _parallel, "No trial has a value yet."),
+    Section(
+        "importance", "Which parameters matter", _importance,
+        f"Less than {FEWEST_TRIALS} trials are complete or stopped, or no parameter has a choice.",
+    ),
+    Section("slice", "Each parameter by itself", _slices, "No trial has a value yet, or no parameter has a choice."),
+    Section("contour", "Two parameters at once", _contour, "Less than two parameters are searched as ranges of numbers."),
+    Section("time-line", "Who worked when", _time_line, "No trial has begun."),
+    Section("spending", "Where the time went", _spending, "No trial has begun."),
+)  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from storage.standing import Standing
+from tuner.reporting.figures.spending import Spending, spending
 from tuner.reporting.figures.style import Objective, is_in_force, parameter_columns
 from tuner.reporting.frames import StudyFrames
 
@@ -40,6 +41,18 @@ class StudyData:
     def max_epochs(self) -> int:
         """Epochs of a trial that nobody stops."""
         return int(self.space["settings"]["epochs"])
+
+    @property
+    def read_at(self) -> pd.Timestamp:
+        """When it was read, by the database's clock."""
+        return pd.Timestamp(self.standing.read_at, unit="s", tz="UTC")
+
+    @property
+    def spending(self) -> Spending:
+        """Hours by what became of them, and the hours that early stopping saved."""
+        return spending(
+            self.trials, self.attempts, self.launches, self.decisions, self.objective, self.max_epochs, self.read_at
+        )
 
 
 def read_study(frames: StudyFrames, with_flow: Collection[int] | None = None) -> StudyData:

@@ -77,6 +77,8 @@ def value_words(value: Any) -> str:
     """A value as short as it can be read, safe inside a figure."""
     if value is None:
         return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:.4g}" if math.isfinite(value) else str(value)
     return escape(value)
