@@ -30,4 +30,9 @@ def _history(study: StudyData) -> list[go.Figure]:
     return [figures.optimization_history(study.trials, study.objective)]
 
 
-SECTIONS: tuple[Section, ...] = (Section("history", "How the search got on", _history, "No trial has a value yet."),)
+# what most people look at; the report has broken trials and the table of trials behind it
+FIRST_SECTIONS: tuple[Section, ...] = (
+    Section("history", "How the search got on", _history, "No trial has a value yet."),
+)
+CLOSER_SECTIONS: tuple[Section, ...] = ()  # for those who want to know more
+SECTIONS = (*FIRST_SECTIONS, *CLOSER_SECTIONS)
