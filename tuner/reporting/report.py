@@ -64,6 +64,11 @@ def check_images(image_format: str, folder: Path) -> None:
     Raises: InputError: kaleido or a browser for it is missing, or the folder cannot be made or written.
     """
     option = f"--{image_format}"
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{option}: {folder} is a file; name a folder")
+    above = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
+    if not os.access(above, os.W_OK):
+        raise InputError(f"{option}: folder {above} cannot be written to; name another one")
     if importlib.util.find_spec("kaleido") is None:
         raise InputError(f"{option}: images are drawn by kaleido, which is not installed; pip install 'tuner[images]'")
     if _browser() is None:
@@ -71,11 +76,6 @@ def check_images(image_format: str, folder: Path) -> None:
             f"{option}: images are drawn in a browser, and none is found; install Chromium or Chrome (Debian: apt-get "
             "install chromium), run kaleido_get_chrome, or set BROWSER_PATH"
         )
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{option}: {folder} is a file; name a folder")
-    above = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
-    if not os.access(above, os.W_OK):
-        raise InputError(f"{option}: folder {above} cannot be written to; name another one")
 
 
 def write_images(studies: Iterable[StudyData], image_format: str, folder: Path) -> list[Path]:
