@@ -79,10 +79,6 @@ ELSEWHERE = {
         "a browser that does not start",
         "test_images_that_no_browser_draws_leave_nothing_behind",
     ),
-    "storage/store.py:StudyStore._load": (
-        "somebody deletes the study while it runs",
-        "test_an_error_of_the_study_comes_through_ray_as_it_is",
-    ),
     "storage/store.py:_refuse_deleted": (
         "somebody deletes the study while it runs",
         "test_an_error_of_the_study_comes_through_ray_as_it_is",
