@@ -26,7 +26,7 @@ from tuner.reporting.broken import Breakage, breakages
 from tuner.reporting.figures.style import HEIGHT, is_in_force, parameter_columns, take_title
 from tuner.reporting.headline import Headline, headline, words_of
 from tuner.reporting.provenance import Command, Provenance, provenance, run_again
-from tuner.reporting.sections import CLOSER_SECTIONS, FIRST_SECTIONS, Section
+from tuner.reporting.sections import CLOSER_SECTIONS, FIRST_SECTIONS, Section, compare
 from tuner.reporting.status_lines import duration
 from tuner.reporting.study_data import StudyData
 from tuner.yaml_writer import write_yaml
@@ -103,6 +103,7 @@ def render_page(studies: Sequence[StudyData], storage: str) -> str:
         studies=[
             _shown(study, f"study-{n}-" if len(studies) > 1 else "", storage) for n, study in enumerate(studies, 1)
         ],
+        comparison=figures_of(compare(studies) if len(studies) > 1 else [], "comparison"),
         generator=GENERATOR,
         style=Markup(_source(environment, "report.css")),
         scripts=[Markup(script) for script in scripts],

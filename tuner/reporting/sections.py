@@ -1,6 +1,6 @@
 """The order in which a study is told: report and dashboard show the same sections, each with its figures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -36,3 +36,8 @@ FIRST_SECTIONS: tuple[Section, ...] = (
 )
 CLOSER_SECTIONS: tuple[Section, ...] = ()  # for those who want to know more
 SECTIONS = (*FIRST_SECTIONS, *CLOSER_SECTIONS)
+
+
+def compare(studies: Sequence[StudyData]) -> list[go.Figure]:
+    """Figures of several studies side by side; only studies that search by the same metric can be in one."""
+    return []
