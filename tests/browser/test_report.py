@@ -13,7 +13,8 @@ from tests.browser.looking import HOSTILE, cut_off_texts, goes_sideways, overlap
 from tests.studies import make_space, simulate, train
 from tuner.events import AttemptEnd
 from tuner.execution.simulated import SimulatedExecutor
-from tuner.reporting.report import write_page
+from tuner.reporting.report import write_images, write_page
+from tuner.reporting.sections import SECTIONS
 from tuner.reporting.study_data import StudyData, read_study
 
 pytestmark = pytest.mark.browser
@@ -122,7 +123,7 @@ def test_a_click_on_a_heading_sorts_the_trials_and_a_second_one_the_other_way(
     heading.get_by_role("button").click()
     assert order() == ascending
     assert heading.get_attribute("aria-sort") == "ascending"
-    heading.get_by_role("button").click()
+    heading.get_by_role("button").press("Enter")
     assert order() == ascending[::-1]
     page.locator("table.trials th", has_text="dropout").get_by_role("button").click()
     missing = digits.trials["params_dropout"].isna()
@@ -229,3 +230,16 @@ def test_nothing_but_the_two_scripts_of_the_page_may_run(browser: Browser, repor
         page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=data:, onerror=\"window.ran = 1\">')")
     assert page.evaluate("window.ran") is None
     page.close()
+
+
+@pytest.mark.parametrize(("image_format", "begins"), [("png", b"\x89PNG"), ("svg", b"<svg")])
+def test_every_figure_becomes_an_image(
+    browser: Browser, digits: StudyData, image_format: str, begins: bytes, tmp_path: Path
+) -> None:
+    written_files = write_images([digits, digits], image_format, tmp_path / "new" / "images")
+    figures = [figure for section in SECTIONS for figure in section.draw(digits)]
+    assert len(set(written_files)) == 2 * len(figures)  # studies of one name do not overwrite each other's
+    assert {path.name for path in (tmp_path / "new" / "images").iterdir()} == {path.name for path in written_files}
+    assert f"digits-history.{image_format}" in {path.name for path in written_files}
+    for path in written_files:
+        assert path.read_bytes().startswith(begins)

@@ -53,7 +53,12 @@
     filled.sort(([a], [b]) => (down ? compare(b, a) : compare(a, b)));
     body.append(...[...filled, ...empty].map(([, row]) => row));
   }
-  for (const button of document.querySelectorAll("th button")) {
+  for (const button of document.querySelectorAll("th [role=button]")) {
     button.addEventListener("click", () => sortBy(button.parentElement));
+    button.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      sortBy(button.parentElement);
+    });
   }
 })();
