@@ -3,6 +3,7 @@
 import base64
 import json
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -145,9 +146,14 @@ def test_a_page_that_cannot_be_written_leaves_nothing_behind(study: StudyData, t
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("study.db")] == []
 
 
-def test_images_that_no_browser_draws_leave_nothing_behind(study: StudyData, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "trouble", [{"side_effect": RuntimeError("no display")}, {"return_value": (RuntimeError("no display"),)}]
+)
+def test_images_that_no_browser_draws_leave_nothing_behind(
+    study: StudyData, tmp_path: Path, trouble: dict[str, Any]
+) -> None:
     with (
-        mock.patch("kaleido.write_fig_from_object_sync", side_effect=RuntimeError("no display")),
+        mock.patch("kaleido.write_fig_from_object_sync", **trouble),
         pytest.raises(InputError, match="--png: the browser does not draw: no display"),
     ):
         write_images([study], "png", tmp_path / "images")
@@ -157,7 +163,7 @@ def test_images_that_no_browser_draws_leave_nothing_behind(study: StudyData, tmp
 def test_images_that_cannot_be_written_are_said(study: StudyData, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        mock.patch("kaleido.write_fig_from_object_sync"),
+        mock.patch("kaleido.write_fig_from_object_sync", return_value=()),
         pytest.raises(InputError, match=r"--svg: .* cannot be written"),
     ):
         write_images([study], "svg", tmp_path / "file" / "images")

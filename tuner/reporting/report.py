@@ -149,9 +149,13 @@ def _draw(figures: dict[str, go.Figure], image_format: str, folder: Path) -> Non
         height = int(figure.layout.height or _IMAGE_HEIGHT) + _make_room_for_words(figure)
         drawings.append({"fig": figure, "path": folder / name, "opts": {**options, "height": height}})
     try:
-        kaleido.write_fig_from_object_sync(drawings, kopts={"mathjax": False})  # else it asks a server for MathJax
+        errors = kaleido.write_fig_from_object_sync(
+            drawings, kopts={"mathjax": False}
+        )  # else it asks a server for MathJax
     except Exception as error:  # a browser has many ways not to start
-        raise InputError(f"--{image_format}: the browser does not draw: {error}") from error
+        errors = (error,)
+    if errors:
+        raise InputError(f"--{image_format}: the browser does not draw: {errors[0]}")
 
 
 def _make_room_for_words(figure: go.Figure) -> int:
