@@ -208,6 +208,7 @@ def test_hostile_text_is_shown_as_text_everywhere(page: Page, hostile: Path) -> 
                 f"try {{ Plotly.Fx.hover('{figure}', [{{curveNumber: {curve}, pointNumber: 0}}]) }} catch {{}}"
             )
             shown[figure] += page.locator(f"#{figure} .hoverlayer").first.text_content() or ""
+        assert str(page.evaluate(f"Plotly.toImage('{figure}', {{format: 'svg'}})")).startswith("data:image/svg")
     assert dialogs == []
     assert page.locator("img[src=x]").count() == 0
     assert page.locator("script:not([type])").count() == scripts == 2

@@ -165,7 +165,7 @@ def _make_room_for_words(figure: go.Figure) -> int:
     title.subtitle.text = "<br>".join(lines)
     room = len(lines) * _LINE_HEIGHT + _LEGEND_HEIGHT
     figure.update_layout(
-        title={"yref": "container", "y": 1, "yanchor": "top", "pad": {"t": _EDGE}},
+        title={"xref": "container", "yref": "container", "y": 1, "yanchor": "top", "pad": {"l": _EDGE, "t": _EDGE}},
         margin={"l": _EDGE, "r": _EDGE, "t": _TITLE_HEIGHT + room, "b": _EDGE},
     )
     return room
