@@ -149,7 +149,11 @@ def test_paper_has_every_figure_and_all_that_is_folded(page: Page, report: Path,
 def test_several_studies_stand_side_by_side_and_then_one_after_another(
     page: Page, digits: StudyData, tmp_path: Path
 ) -> None:
-    simulate(make_space(study="curves"), f"sqlite:///{tmp_path}/tuner.db")
+    def curve(configuration: Mapping[str, Any], epoch: int) -> dict[str, float]:
+        return {"validation_accuracy": configuration["x"] * epoch / 9}
+
+    space = make_space(study="curves", metric=VGG["metric"])
+    simulate(space, f"sqlite:///{tmp_path}/tuner.db", SimulatedExecutor(curve))
     other = read_study(tuner.open_study(f"sqlite:///{tmp_path}/tuner.db", "curves"))
     figures = draw_all(page, written([digits, other], tmp_path))
     assert any(figure.startswith("study-1-") for figure in figures)
@@ -163,6 +167,8 @@ def test_several_studies_stand_side_by_side_and_then_one_after_another(
     )
     assert broken == []
     assert not goes_sideways(page)
+    assert cut_off_texts(page) == []
+    assert overlapping_texts(page) == []
     assert pale_texts(page) == []
 
 
