@@ -14,6 +14,7 @@ from storage.tables import (
     LAUNCH,
     OPTUNA_STUDIES,
     OPTUNA_TRIALS,
+    SPACE,
     TRIAL,
 )
 
@@ -69,6 +70,16 @@ class TablesReader:
             .where(OPTUNA_STUDIES.c.study_name == self._study)
         )
         return self._read(query.order_by(LAUNCH.c.launch_id))
+
+    def data_fingerprint(self) -> str | None:
+        """Of the data that the newest version of the search space trains on; None where a trainer brings its own."""
+        query = (
+            sa.select(SPACE.c.data_fingerprint)
+            .join(OPTUNA_STUDIES, OPTUNA_STUDIES.c.study_id == SPACE.c.study_id)
+            .where(OPTUNA_STUDIES.c.study_name == self._study)
+        )
+        rows = self._read(query.order_by(SPACE.c.version.desc()).limit(1))
+        return rows[0][0] if rows else None
 
     def trials_with_gradient_flow(self) -> list[int]:
         """Numbers of the trials that recorded any."""

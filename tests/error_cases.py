@@ -128,6 +128,23 @@ def _launched_on_other_data(folder: Path) -> None:
     _execute(folder, "UPDATE tuner_space SET data_fingerprint = 'other'")
 
 
+def _launched_twice(folder: Path) -> None:
+    _launched(folder)
+    space = check_search_space(parse_yaml(SPACE.replace("study: digits", "study: mnist"), "space.yaml"))
+    executor = SimulatedExecutor(lambda configuration, epoch: {"validation_accuracy": epoch * 0.1})
+    launch(space, _url(folder), say=lambda line: None, make_executor=lambda space, data: executor)
+
+
+def _launched_where(name: str, instead: Any) -> Callable[[Path], "_Patched"]:
+    """The study, in a world where a name means something else."""
+
+    def prepare(folder: Path) -> _Patched:
+        _launched(folder)
+        return _Patched(name, instead)
+
+    return prepare
+
+
 def _launched_and_being_run(folder: Path) -> None:
     _launched(folder)
     database = open_for_launch(_url(folder))
@@ -398,6 +415,20 @@ CASES = (
     Case(COMMANDS, "Weights over another file", "best digits --weights notes.txt", files={"notes.txt": "mine"}, prepare=_launched),
     Case(COMMANDS, "Weights into a folder that is not there", "best digits --weights models/best.pt", prepare=_launched),
     Case(COMMANDS, "Weights into a folder that may not be written", "best digits --weights models/best.pt",
+         prepare=_launched_beside_a_closed_folder),
+    Case(COMMANDS, "A report of one of several studies", "report", prepare=_launched_twice),
+    Case(COMMANDS, "A report of a study that is not there", "report digits minst", prepare=_launched_twice),
+    Case(COMMANDS, "A report over another file", "report --output notes.html", files={"notes.html": "mine"}, prepare=_launched),
+    Case(COMMANDS, "A report over a folder", "report --output .", prepare=_launched),
+    Case(COMMANDS, "A report into a folder that is not there", "report --output reports/digits.html", prepare=_launched),
+    Case(COMMANDS, "A report into a folder that may not be written", "report --output models/digits.html",
+         prepare=_launched_beside_a_closed_folder),
+    Case(COMMANDS, "Images of a report without kaleido", "report --png images",
+         prepare=_launched_where("tuner.reporting.report.importlib.util.find_spec", lambda name: None)),
+    Case(COMMANDS, "Images of a report without a browser", "report --svg images",
+         prepare=_launched_where("tuner.reporting.report._browser", lambda: None)),
+    Case(COMMANDS, "Images of a report into a file", "report --png tuner.db", prepare=_launched),
+    Case(COMMANDS, "Images of a report into a folder that may not be written", "report --png models/images",
          prepare=_launched_beside_a_closed_folder),
     Case(COMMANDS, "A trial that is not there", "logs digits 99", prepare=_launched),
     Case(COMMANDS, "A trial trained again that is not there", "reproduce digits 99", prepare=_launched),

@@ -236,3 +236,15 @@ def test_a_database_that_is_away_is_exit_code_75_and_bad_input_2() -> None:
 def test_from_python_a_study_is_opened_by_its_name(finished: Folder) -> None:
     study = tuner.open_study(f"sqlite:///{finished.path}/tuner.db", "s")
     assert study.trials.index.tolist() == list(range(12))
+
+
+def test_a_report_of_the_only_study_lies_in_the_working_folder(finished: Folder) -> None:
+    before = finished.files()
+    ended = finished.run("report")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "written: s-report.html\n", "")
+    assert finished.files() - before == {"s-report.html"}
+    page = (finished.path / "s-report.html").read_text()
+    assert "<h1>s</h1>" in page
+    assert "tuner resume s --storage sqlite:///tuner.db" in page
+    again = finished.run("report", "s", "s", "--output", "s-report.html")  # a report is replaced, a study told once
+    assert again.stdout == "written: s-report.html\n"

@@ -70,9 +70,14 @@ ELSEWHERE = {
         "many trials have to fail first",
         "test_a_study_in_which_every_trial_fails_in_the_same_way_ends_early_and_says_so",
     ),
-    "storage/store.py:StudyStore._load": (
-        "somebody deletes the study while it runs",
-        "test_an_error_of_the_study_comes_through_ray_as_it_is",
+    "tuner/reporting/report.py:write_page": (
+        "the disk is full",
+        "test_a_page_that_cannot_be_written_leaves_nothing_behind",
+    ),
+    "tuner/reporting/report.py:write_images": ("the disk is full", "test_images_that_cannot_be_written_are_said"),
+    "tuner/reporting/report.py:_draw": (
+        "a browser that does not start",
+        "test_images_that_no_browser_draws_leave_nothing_behind",
     ),
     "storage/store.py:_refuse_deleted": (
         "somebody deletes the study while it runs",

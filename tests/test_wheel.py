@@ -40,7 +40,12 @@ def test_the_wheel_holds_code_migrations_and_search_spaces_and_nothing_else(unpa
     }
     expected = {
         path.relative_to(ROOT).as_posix()
-        for folder, pattern in (("tuner", "*.py"), ("storage", "*.py"), ("search_spaces", "*.yaml"))
+        for folder, pattern in (
+            ("tuner", "*.py"),
+            ("storage", "*.py"),
+            ("search_spaces", "*.yaml"),
+            ("tuner/reporting/templates", "*"),
+        )
         for path in (ROOT / folder).rglob(pattern)
     }
     assert expected <= files

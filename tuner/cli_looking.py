@@ -111,3 +111,46 @@ def logs(
 
     for line in log_lines(read_trial_log(reader, study, trial)):
         print(line)
+
+
+def report(
+    studies: Annotated[
+        list[str], typer.Argument(metavar="STUDY...", help="Their names; may be left out where there is one study.")
+    ] = [],
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The page; else NAME-report.html here. A report there is replaced."),
+    ] = None,
+    png: Annotated[Path | None, typer.Option(metavar="DIR", help="Write every figure as a PNG as well.")] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="DIR", help="Write every figure as an SVG as well.")] = None,
+    storage: StorageUrl = None,
+) -> None:
+    """Write a study, or several side by side, as one HTML page that opens without a network."""
+    names = _chosen(studies, storage)
+    from storage.engine import mask_passwords
+    from tuner.api import open_study, storage_url
+    from tuner.reporting.report import check_images, page_file, write_images, write_page
+    from tuner.reporting.study_data import read_study
+
+    file = page_file(names, output)
+    folders = {image_format: folder for image_format, folder in (("png", png), ("svg", svg)) if folder is not None}
+    for image_format, folder in folders.items():
+        check_images(image_format, folder)
+    read = [read_study(frames) for frames in [open_study(storage, name) for name in names]]
+    images = {f: write_images(read, f, folder) for f, folder in folders.items()}
+    write_page(read, mask_passwords(storage_url(storage)), file)
+    print(f"written: {file}")
+    for image_format, files in images.items():
+        print(f"written: {folders[image_format]}: {len(files)} figures as {image_format.upper()}")
+
+
+def _chosen(studies: list[str], storage: str | None) -> list[str]:
+    """The named studies, each once; without a name, the only one."""
+    if studies:
+        return list(dict.fromkeys(studies))
+    there = open_reader(storage).names()
+    if len(there) != 1:
+        raise InputError(
+            f"report: name one or more of the studies in this database: {', '.join(there) or 'it has none'}"
+        )
+    return there

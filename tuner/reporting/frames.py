@@ -126,6 +126,11 @@ class StudyFrames:
         return self._tables.trials_with_gradient_flow()
 
     @property
+    def data_fingerprint(self) -> str | None:
+        """Tells the data of the newest launch from other data; None where the trainer brings its own."""
+        return self._tables.data_fingerprint()
+
+    @property
     def standing(self) -> Standing:
         """States, best so far, hours spent and launches, as `tuner status` shows them."""
         return self._study.standing(self.name)

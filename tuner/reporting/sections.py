@@ -1,6 +1,6 @@
 """The order in which a study is told: report and dashboard show the same sections, each with its figures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,11 +90,14 @@ def _spending(study: StudyData) -> list[go.Figure]:
     return [] if study.attempts.empty else [figures.where_time_went(study.spending)]
 
 
-SECTIONS: tuple[Section, ...] = (
+# what most people look at; the report has broken trials and the table of trials behind it
+FIRST_SECTIONS: tuple[Section, ...] = (
     Section("history", "How the search got on", _history, "No trial has a value yet."),
     Section("learning-curves", "Learning curves", _learning_curves, "No trial has finished an epoch yet."),
     Section("rungs", "Early stopping", _rungs, "No trial has been compared with others at a rung."),
     Section("gradient-flow", "Gradient flow", _gradient_flow, "No trial recorded the gradient flow of its layers."),
+)
+CLOSER_SECTIONS: tuple[Section, ...] = (  # for those who want to know more
     Section("parallel-coordinates", "Configurations side by side", _parallel, "No trial has a value yet."),
     Section(
         "importance", "Which parameters matter", _importance,
@@ -105,3 +108,18 @@ SECTIONS: tuple[Section, ...] = (
     Section("time-line", "Who worked when", _time_line, "No trial has begun."),
     Section("spending", "Where the time went", _spending, "No trial has begun."),
 )  # fmt: skip
+SECTIONS = (*FIRST_SECTIONS, *CLOSER_SECTIONS)
+
+
+def compare(studies: Sequence[StudyData]) -> list[go.Figure]:
+    """Figures of several studies side by side; only studies that search by the same metric can be in one."""
+    if len({study.objective for study in studies}) != 1:
+        return []
+    objective = studies[0].objective
+    trials = {study.name: study.trials for study in studies}
+    attempts = {study.name: study.attempts for study in studies}
+    return [
+        figures.best_over_trials(trials, objective),
+        figures.best_over_hours(trials, attempts, objective),
+        figures.final_values(trials, objective),
+    ]

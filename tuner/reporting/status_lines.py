@@ -19,7 +19,7 @@ WHAT_ENDED = {
     AttemptEnd.EVICTED.value: "was evicted",
 }
 _MOST_RUNGS = 8
-_ENDED_LAUNCH = {
+ENDED_LAUNCH = {
     "finished": "finished; raise the budget to go on",
     "stopped": "stopped as somebody asked; tuner resume goes on",
     "interrupted": "interrupted; launch again to go on",
@@ -86,8 +86,8 @@ def status_lines(study: Standing) -> Iterator[str]:
         word = "starting Ray …" if not launch.begun else "alive"
         died = "died; launch again to go on with its trials"
         yield f"launch: process {launch.pid} on {launch.hostname}, {word if launch.alive else died}"
-    if not study.launches and study.last_outcome in _ENDED_LAUNCH:
-        yield f"launch: {_ENDED_LAUNCH[study.last_outcome]}"
+    if not study.launches and study.last_outcome in ENDED_LAUNCH:
+        yield f"launch: {ENDED_LAUNCH[study.last_outcome]}"
 
 
 def _spent(what: str, hours: float, limit: float | None) -> str:

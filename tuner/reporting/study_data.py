@@ -31,6 +31,7 @@ class StudyData:
     attempts: pd.DataFrame
     launches: pd.DataFrame
     gradient_flow: pd.DataFrame
+    data_fingerprint: str | None = None
 
     @property
     def objective(self) -> Objective:
@@ -68,7 +69,18 @@ def read_study(frames: StudyFrames, with_flow: Collection[int] | None = None) ->
     objective = Objective(space["metric"]["name"], space["metric"]["goal"])
     chosen = telling_trials(trials, frames.trials_with_gradient_flow, objective) if with_flow is None else with_flow
     flow = frames.gradient_flow_of(chosen)
-    return StudyData(frames.name, space, frames.standing, trials, epochs, decisions, attempts, launches, flow)
+    return StudyData(
+        frames.name,
+        space,
+        frames.standing,
+        trials,
+        epochs,
+        decisions,
+        attempts,
+        launches,
+        flow,
+        frames.data_fingerprint,
+    )
 
 
 def telling_trials(trials: pd.DataFrame, among: Collection[int], objective: Objective) -> list[int]:
