@@ -46,7 +46,10 @@ def away_in_words() -> Iterator[None]:
     """
     try:
         yield
-    except (OperationalError, InterfaceError, optuna.exceptions.StorageInternalError) as error:
+    except (
+        *(OperationalError, InterfaceError, optuna.exceptions.StorageInternalError),
+        sqlite3.OperationalError,  # while rows are fetched from the driver
+    ) as error:
         first = _first_complaint(error)
         words = mask_passwords(str(getattr(first, "orig", None) or first).splitlines()[0])
         raise DatabaseAwayError(
