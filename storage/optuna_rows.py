@@ -63,7 +63,8 @@ def _parameters(connection: Connection, condition: sa.ColumnElement[bool]) -> di
 
 def _values(connection: Connection, condition: sa.ColumnElement[bool]) -> dict[int, dict[int, float]]:
     columns = OPTUNA_EPOCH_VALUES.c
-    kind = sa.type_coerce(columns.intermediate_value_type, sa.String)  # as an enum it would take longer than all the rest
+    # as an enum it would take longer than all the rest
+    kind = sa.type_coerce(columns.intermediate_value_type, sa.String)
     query = sa.select(columns.trial_id, columns.step, columns.intermediate_value, kind).where(condition)
     found: dict[int, dict[int, float]] = {}
     for trial_id, epoch, value, kind_of_value in connection.execute(query.order_by(columns.trial_id, columns.step)):

@@ -162,7 +162,7 @@ def _trial_views(connection: Connection, study_id: int, held: Collection[int]) -
     columns = OPTUNA_TRIALS.c
     query = (
         sa.select(columns.trial_id, columns.number, columns.state, TRIAL.c.status, TRIAL.c.attempt, TRIAL.c.repeat_of)
-        .outerjoin(TRIAL, TRIAL.c.trial_id == columns.trial_id)  # a trial that another program put there has no row of ours
+        .outerjoin(TRIAL, TRIAL.c.trial_id == columns.trial_id)  # one that another program queued has no row of ours
         .where(columns.study_id == study_id)
     )
     trials = connection.execute(query.order_by(columns.number)).all()
@@ -171,7 +171,7 @@ def _trial_views(connection: Connection, study_id: int, held: Collection[int]) -
     return tuple(
         TrialView(
             row.number,
-            _state(row, row.number in held),
+            STATES.get(row.state.name) or _state_of_running(row.status, row.number in held),
             parameters.get(row.trial_id, {}),
             values.get(row.trial_id, {}),
             row.attempt or 0,
@@ -182,11 +182,9 @@ def _trial_views(connection: Connection, study_id: int, held: Collection[int]) -
     )
 
 
-def _state(row: sa.Row[Any], held: bool) -> str:
-    state = STATES.get(row.state.name)
-    if state is None:  # RUNNING in Optuna's tables: we know whether anybody works on it
-        state = "running" if held else "waiting" if row.status == "waiting" else "interrupted"
-    return state
+def _state_of_running(status: str | None, held: bool) -> str:
+    """Of a trial that is RUNNING in Optuna's tables: we know whether anybody works on it."""
+    return "running" if held else "waiting" if status == "waiting" else "interrupted"
 
 
 def _reasons(connection: Connection, study_id: int) -> dict[int, str]:

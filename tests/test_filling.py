@@ -37,18 +37,14 @@ def play(study: Study, epochs: int) -> None:
 
 
 @pytest.mark.parametrize("epochs", [filling.EPOCHS, 4])
-def test_a_study_filled_in_bulk_equals_one_that_its_events_wrote(
-    database_url: str, tmp_path: Any, epochs: int
-) -> None:
+def test_a_study_filled_in_bulk_equals_one_that_its_events_wrote(database_url: str, tmp_path: Any, epochs: int) -> None:
     space = filling.make_space(epochs=epochs)
     played, launch_id = filling.begin_study(f"sqlite:///{tmp_path}/played.db", space)
     play(Study(played, space, launch_id), epochs)
     filled, launch_id = filling.begin_study(database_url, space)
     filling.fill(filled, space, filling.configurations(space, NUM_TRIALS), launch_id)
     assert every_row(filled) == every_row(played)
-    assert (
-        sum(map(len, every_row(filled).values())) > NUM_TRIALS * epochs * 8
-    )  # six figures, the objective, the layers
+    assert sum(map(len, every_row(filled).values())) > NUM_TRIALS * epochs * 8  # six figures, the objective, the layers
     play(Study(filled, space, launch_id), epochs)  # and can be gone on with
     played.close()
     filled.close()
