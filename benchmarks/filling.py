@@ -47,13 +47,13 @@ _EPOCH_SECONDS = 60.0
 Row = tuple[Any, ...]
 
 
-def make_space(sampler: str = "random", limits: str = "") -> SearchSpace:
+def make_space(sampler: str = "random", limits: str = "", epochs: int = EPOCHS) -> SearchSpace:
     """The search space of the study: that of the 38-layer network. `limits`: of the budget, beside the number of trials."""
     return check_search_space(parse_yaml(f"""
 study: {NAME}
 metric: {{name: score, goal: maximize}}
 trainer: benchmarks.counting:Counting
-settings: {{epochs: {EPOCHS}}}
+settings: {{epochs: {epochs}}}
 space:
   bn_position: [none, before_relu, after_relu]
   batch_size: [50, 80, 100]
@@ -137,7 +137,7 @@ def fill(store: StudyStore, space: SearchSpace, chosen: Sequence[Configuration],
         connection, study_id = transaction.connection, transaction.study_id
         newest = launches.newest_space(connection, study_id)
         assert newest is not None, "begin_study writes it"
-        began = transaction.now() - len(chosen) * EPOCHS * _EPOCH_SECONDS
+        began = transaction.now() - len(chosen) * space.epochs * _EPOCH_SECONDS
         connection.execute(sa.update(LAUNCH).where(LAUNCH.c.launch_id == launch_id).values(started_at=began))
         for table, columns, rows in _Rows(space, chosen, study_id, newest.space_id, launch_id, began).all():
             copy_rows(connection, table, columns, rows)
@@ -185,8 +185,8 @@ class _Rows:
         return range(len(self.chosen))
 
     def _times(self, number: int) -> tuple[float, float]:
-        begin = self.began + number * EPOCHS * _EPOCH_SECONDS
-        return begin, begin + EPOCHS * _EPOCH_SECONDS
+        begin = self.began + number * self.space.epochs * _EPOCH_SECONDS
+        return begin, begin + self.space.epochs * _EPOCH_SECONDS
 
     def _optuna_trials(self) -> Iterator[Row]:
         for number in self._numbers():
@@ -200,12 +200,12 @@ class _Rows:
 
     def _epoch_values(self) -> Iterator[Row]:
         for number in self._numbers():
-            for epoch in range(1, EPOCHS + 1):
+            for epoch in range(1, self.space.epochs + 1):
                 yield number + 1, epoch, score(number, epoch), "FINITE"
 
     def _values(self) -> Iterator[Row]:
         for number in self._numbers():
-            yield number + 1, 0, score(number, EPOCHS), "FINITE"
+            yield number + 1, 0, score(number, self.space.epochs), "FINITE"
 
     def _trials(self) -> Iterator[Row]:
         layers = json.dumps(LAYERS)
@@ -214,20 +214,20 @@ class _Rows:
 
     def _attempts(self) -> Iterator[Row]:
         for number in self._numbers():
-            output = "".join(_line(score(number, epoch), epoch) for epoch in range(1, EPOCHS + 1))
+            output = "".join(_line(score(number, epoch), epoch) for epoch in range(1, self.space.epochs + 1))
             where = (PLACE.node, PLACE.worker, PLACE.device)
             yield number + 1, 1, self.launch_id, *where, 1.0, 0.0, 0, *self._times(number), "finished", output
 
     def _metrics(self) -> Iterator[Row]:
         for number in self._numbers():
-            for epoch in range(1, EPOCHS + 1):
+            for epoch in range(1, self.space.epochs + 1):
                 for name, value in _metrics(score(number, epoch), epoch).items():
                     yield number + 1, epoch, name, value
 
     def _flow(self) -> Iterator[Row]:
         places = np.arange(1, len(LAYERS) + 1)
         for number in self._numbers():
-            for epoch in range(1, EPOCHS + 1):
+            for epoch in range(1, self.space.epochs + 1):
                 yield number + 1, epoch, (score(number, epoch) / places).astype("<f8").tobytes()
 
     def _decisions(self) -> Iterator[Row]:
@@ -245,5 +245,5 @@ class _Rows:
 
     def _checkpoints(self) -> Iterator[Row]:
         for number in self._numbers()[-self.space.checkpoint.keep :]:
-            kept = _checkpoint(number, 1, EPOCHS)
+            kept = _checkpoint(number, 1, self.space.epochs)
             yield number + 1, kept.epoch, kept.attempt, kept.location, kept.num_bytes, kept.sha256

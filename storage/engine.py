@@ -47,7 +47,10 @@ def away_in_words() -> Iterator[None]:
     """
     try:
         yield
-    except (DBAPIError, optuna.exceptions.StorageInternalError) as error:
+    except (
+        *(DBAPIError, optuna.exceptions.StorageInternalError),
+        sqlite3.OperationalError,  # while rows are fetched from the driver
+    ) as error:
         if not _is_away(error):
             raise
         first = _first_complaint(error)

@@ -4,18 +4,17 @@ Optuna's own storage takes seven and makes an object of each row: ten thousand t
 as long, and a single new one twice.
 """
 
-import functools
 import json
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import optuna
 import sqlalchemy as sa
 from optuna.storages._rdb.models import TrialIntermediateValueModel, TrialValueModel
 from optuna.trial import FrozenTrial
 from sqlalchemy import Connection
 
+from storage.optuna_rows import distribution_from_json
 from storage.tables import (
     OPTUNA_EPOCH_VALUES,
     OPTUNA_PARAMETERS,
@@ -27,8 +26,6 @@ from storage.tables import (
 
 _AT_ONCE = 1000  # trials named in one statement: databases take no more than some ten thousand
 _Rows = dict[int, list[Any]]
-
-_distribution = functools.lru_cache(optuna.distributions.json_to_distribution)  # a study has a few
 
 
 def read_trials(connection: Connection, study_id: int, after: int, also: Collection[int]) -> list[FrozenTrial]:
@@ -53,7 +50,7 @@ def _frozen(connection: Connection, trials: Sequence[Any]) -> Iterator[FrozenTri
     restore_epoch = TrialIntermediateValueModel.stored_repr_to_intermediate_value
     for row in trials:
         it = row.trial_id
-        distributions = {p.param_name: _distribution(p.distribution_json) for p in parameters[it]}
+        distributions = {p.param_name: distribution_from_json(p.distribution_json) for p in parameters[it]}
         yield FrozenTrial(
             number=row.number,
             state=row.state,

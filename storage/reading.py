@@ -1,17 +1,17 @@
 """What people ask of a database: studies, their trials and launches, as plain values. Writes nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import optuna
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from storage.checkpoints import Checkpoint, checkpoints_of_trial
-from storage.engine import away_in_words, open_existing, optuna_joins
+from storage.engine import away_in_words, open_existing
 from storage.errors import StudyNotFoundError, TrialNotFoundError
+from storage.optuna_rows import parameters_of_study, values_of_study
 from storage.standing import (
     STATES,
     EndedAttempt,
@@ -82,18 +82,10 @@ class StudyReader:
 
         Raises: StudyNotFoundError: names those that are there.
         """
-        with self.reading() as connection, optuna_joins(self._database, connection):
+        with self.reading() as connection:
             study_id = _find(connection, name)
             standing = read_standing(connection, study_id, name)
-            trials = optuna.load_study(study_name=name, storage=self._database).get_trials(deepcopy=False)
-            ours = {
-                row.trial_id: row for row in connection.execute(sa.select(TRIAL).where(TRIAL.c.study_id == study_id))
-            }
-            reasons = _reasons(connection, study_id)
-            held = {trial.number for trial in standing.running}
-            views = tuple(
-                _trial_view(t, ours.get(t._trial_id), reasons.get(t._trial_id, ""), t.number in held) for t in trials
-            )
+            views = _trial_views(connection, study_id, {trial.number for trial in standing.running})
             return StudyView(
                 name,
                 standing.space,
@@ -165,14 +157,34 @@ def _find(connection: Connection, name: str) -> int:
     return known[name]
 
 
-def _trial_view(trial: optuna.trial.FrozenTrial, ours: sa.Row[Any] | None, reason: str, held: bool) -> TrialView:
-    state = STATES.get(trial.state.name)
-    if state is None:  # RUNNING in Optuna's tables: we know whether anybody works on it
-        waits = ours is not None and ours.status == "waiting"
-        state = "running" if held else "waiting" if waits else "interrupted"
-    attempts, repeat_of = (ours.attempt, ours.repeat_of) if ours is not None else (0, None)
-    values = dict(sorted(trial.intermediate_values.items()))
-    return TrialView(trial.number, state, dict(trial.params), values, attempts, reason, repeat_of)
+def _trial_views(connection: Connection, study_id: int, held: Collection[int]) -> tuple[TrialView, ...]:
+    """All trials by their numbers. `held`: numbers of those that a living launch works on."""
+    columns = OPTUNA_TRIALS.c
+    query = (
+        sa.select(columns.trial_id, columns.number, columns.state, TRIAL.c.status, TRIAL.c.attempt, TRIAL.c.repeat_of)
+        .outerjoin(TRIAL, TRIAL.c.trial_id == columns.trial_id)  # one that another program queued has no row of ours
+        .where(columns.study_id == study_id)
+    )
+    trials = connection.execute(query.order_by(columns.number)).all()
+    parameters, values = parameters_of_study(connection, study_id), values_of_study(connection, study_id)
+    reasons = _reasons(connection, study_id)
+    return tuple(
+        TrialView(
+            row.number,
+            STATES.get(row.state.name) or _state_of_running(row.status, row.number in held),
+            parameters.get(row.trial_id, {}),
+            values.get(row.trial_id, {}),
+            row.attempt or 0,
+            reasons.get(row.trial_id, ""),
+            row.repeat_of,
+        )
+        for row in trials
+    )
+
+
+def _state_of_running(status: str | None, held: bool) -> str:
+    """Of a trial that is RUNNING in Optuna's tables: we know whether anybody works on it."""
+    return "running" if held else "waiting" if status == "waiting" else "interrupted"
 
 
 def _reasons(connection: Connection, study_id: int) -> dict[int, str]:

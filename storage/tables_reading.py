@@ -1,11 +1,14 @@
 """A study's tables as plain rows, one query each: for data frames. Trials are told by their numbers. Writes nothing."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import Connection
 
 from storage.engine import away_in_words, open_existing
+from storage.epoch_table import EpochTable, epoch_table
 from storage.tables import (
     ATTEMPT,
     DECISION,
@@ -20,7 +23,6 @@ from storage.tables import (
 
 Rows = list[tuple[Any, ...]]
 
-EPOCH_COLUMNS = ("epoch", "name", "value")
 DECISION_COLUMNS = ("epoch", "rule", "verdict", "reason", "value", "cutoff", "bracket", "rung")
 ATTEMPT_COLUMNS = (
     *("attempt", "launch_id", "node", "worker", "device", "cpus", "gpus", "epochs_before"),
@@ -37,6 +39,7 @@ LAUNCH_COLUMNS = (
     "versions",
     "argv",
 )
+_FIGURES_AT_ONCE = 50_000
 
 
 class TablesReader:
@@ -49,10 +52,21 @@ class TablesReader:
         self._database = open_existing(url)
         self._study = study
 
-    def epochs(self) -> Rows:
-        """(trial number, *EPOCH_COLUMNS): one row a figure, by trial, epoch and name."""
-        table = EPOCH_METRIC
-        return self._rows(table, EPOCH_COLUMNS, OPTUNA_TRIALS.c.number, table.c.epoch, table.c.name)
+    def epochs(self, trials: Collection[int] | None = None, names: Collection[str] | None = None) -> EpochTable:
+        """The figures of all epochs.
+
+        Args:
+            trials: only of these numbers.
+            names: only of these figures.
+        """
+        value = sa.type_coerce(EPOCH_METRIC.c.value, sa.types.NullType())  # as the driver gives it: NaN is NULL
+        query = self._of_study(EPOCH_METRIC, (EPOCH_METRIC.c.epoch, EPOCH_METRIC.c.name, value))
+        if trials is not None:
+            query = query.where(OPTUNA_TRIALS.c.number.in_(trials))
+        if names is not None:
+            query = query.where(EPOCH_METRIC.c.name.in_(names))
+        with self._reading() as connection:
+            return epoch_table(_driver_rows(connection.execute(query)))
 
     def decisions(self) -> Rows:
         """(trial number, *DECISION_COLUMNS) in the order they were taken."""
@@ -111,5 +125,17 @@ class TablesReader:
         )
 
     def _read(self, query: sa.Select[Any]) -> Rows:
-        with away_in_words(), self._database.engine.connect().execution_options(reading=True) as connection:
+        with self._reading() as connection:
             return list(map(tuple, connection.execute(query)))  # pandas takes four times as long over SQLAlchemy's rows
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with away_in_words(), self._database.engine.connect().execution_options(reading=True) as connection:
+            yield connection
+
+
+def _driver_rows(result: sa.CursorResult[Any]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """Blocks of rows as the driver gives them: SQLAlchemy's own would take longer than the database and all the rest."""
+    cursor = result.cursor
+    assert cursor is not None, "a query has rows"
+    return iter(lambda: cursor.fetchmany(_FIGURES_AT_ONCE), [])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from optuna.storages._rdb import models as optuna_models
 
@@ -28,23 +29,22 @@ def every_row(store: StudyStore) -> dict[str, list[str]]:
         }
 
 
-def play(study: Study) -> None:
+def play(study: Study, epochs: int) -> None:
     for _ in range(NUM_TRIALS):
         trial = begin(study)
-        for epoch in range(1, filling.EPOCHS + 1):
+        for epoch in range(1, epochs + 1):
             study.on_epoch(trial, filling.report(trial.trial, trial.attempt, epoch))
 
 
-def test_a_study_filled_in_bulk_equals_one_that_its_events_wrote(database_url: str, tmp_path: Any) -> None:
-    space = filling.make_space()
+@pytest.mark.parametrize("epochs", [filling.EPOCHS, 4])
+def test_a_study_filled_in_bulk_equals_one_that_its_events_wrote(database_url: str, tmp_path: Any, epochs: int) -> None:
+    space = filling.make_space(epochs=epochs)
     played, launch_id = filling.begin_study(f"sqlite:///{tmp_path}/played.db", space)
-    play(Study(played, space, launch_id))
+    play(Study(played, space, launch_id), epochs)
     filled, launch_id = filling.begin_study(database_url, space)
     filling.fill(filled, space, filling.configurations(space, NUM_TRIALS), launch_id)
     assert every_row(filled) == every_row(played)
-    assert (
-        sum(map(len, every_row(filled).values())) > NUM_TRIALS * filling.EPOCHS * 8
-    )  # six figures, the objective, the layers
-    play(Study(filled, space, launch_id))  # and can be gone on with
+    assert sum(map(len, every_row(filled).values())) > NUM_TRIALS * epochs * 8  # six figures, the objective, the layers
+    play(Study(filled, space, launch_id), epochs)  # and can be gone on with
     played.close()
     filled.close()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from storage.reading import StudyReader, StudyView
 from storage.standing import Standing
-from storage.tables_reading import ATTEMPT_COLUMNS, DECISION_COLUMNS, EPOCH_COLUMNS, LAUNCH_COLUMNS, TablesReader
+from storage.tables_reading import ATTEMPT_COLUMNS, DECISION_COLUMNS, LAUNCH_COLUMNS, TablesReader
 from tuner.reporting.status_lines import status_lines
 from tuner.reporting.summary import rank
 
@@ -66,10 +66,16 @@ class StudyFrames:
 
         A metric that is itself called trial or epoch stands under metric_trial, metric_epoch.
         """
-        long = pd.DataFrame(self._tables.epochs(), columns=["trial", *EPOCH_COLUMNS])
-        wide = long.pivot(index=["trial", "epoch"], columns="name", values="value")
-        wide = wide.rename_axis(columns=None).rename(columns={"trial": "metric_trial", "epoch": "metric_epoch"})
-        return wide.reset_index().astype({"trial": "int64", "epoch": "int64"})
+        return self.epochs_of()
+
+    def epochs_of(self, trials: Collection[int] | None = None, names: Collection[str] | None = None) -> pd.DataFrame:
+        """As `epochs`, only of these trials, or only with the metrics of these names."""
+        table = self._tables.epochs(trials, names)
+        taken = {"trial": "metric_trial", "epoch": "metric_epoch"}
+        frame = pd.DataFrame(table.values_EN, columns=[taken.get(name, name) for name in table.names])
+        frame.insert(0, "trial", table.trials_E)
+        frame.insert(1, "epoch", table.epochs_E)
+        return frame
 
     @property
     def decisions(self) -> pd.DataFrame:
