@@ -132,7 +132,7 @@ def _launched_twice(folder: Path) -> None:
     _launched(folder)
     space = check_search_space(parse_yaml(SPACE.replace("study: digits", "study: mnist"), "space.yaml"))
     executor = SimulatedExecutor(lambda configuration, epoch: {"validation_accuracy": epoch * 0.1})
-    launch(space, _url(folder), say=lambda line: None, make_executor=lambda space, data: executor)
+    launch(space, _url(folder), say=lambda line: None, make_executor=lambda space, data, *_: executor)
 
 
 def _launched_where(name: str, instead: Any) -> Callable[[Path], "_Patched"]:

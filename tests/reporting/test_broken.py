@@ -26,7 +26,7 @@ def test_trials_that_broke_alike_are_told_together_and_the_most_common_reason_fi
         study.on_epoch(trials[3], report(1, score=math.nan))
 
     space = make_space(budget={"trials": 4}, concurrency=4)
-    launch(space, sqlite_url, say=lambda line: None, make_executor=lambda space, data: Script(play, concurrency=4))
+    launch(space, sqlite_url, say=lambda line: None, make_executor=lambda space, data, *_: Script(play, concurrency=4))
     told = breakages(read_study(tuner.open_study(sqlite_url, "s")))
     assert [breakage.reason for breakage in told] == ["ValueError: a bug", "ValueError: another", "score is nan"]
     assert [[broken.trial for broken in breakage.trials] for breakage in told] == [[0, 1], [2], [3]]
@@ -44,7 +44,7 @@ def test_an_attempt_that_broke_and_was_tried_again_is_told_too(sqlite_url: str) 
         study.on_epoch(again, report(1, score=0.5))
 
     space = make_space(budget={"trials": 1}, settings={"epochs": 1}, max_retries=1)
-    launch(space, sqlite_url, say=lambda line: None, make_executor=lambda space, data: Script(play))
+    launch(space, sqlite_url, say=lambda line: None, make_executor=lambda space, data, *_: Script(play))
     (told,) = breakages(read_study(tuner.open_study(sqlite_url, "s")))
     assert told.reason == "ValueError: a bug"
     assert [(broken.trial, broken.state) for broken in told.trials] == [(0, "complete")]

@@ -22,8 +22,8 @@ def traces(figure: go.Figure, **wanted: Any) -> list[go.Scatter]:
 
 def curves(figure: go.Figure) -> dict[int, go.Scatter]:
     """Trial -> the trace that is its curve."""
-    found = [trace for trace in figure.data if (trace.uid or "").startswith("trial ")]
-    return {int(trace.uid.removeprefix("trial ")): trace for trace in found}
+    found = [trace for trace in figure.data if (trace.uid or "").startswith("trial_")]
+    return {int(trace.uid.removeprefix("trial_")): trace for trace in found}
 
 
 def explanation(figure: go.Figure) -> str:
@@ -54,7 +54,7 @@ def test_every_trial_is_a_line_the_stopped_ones_are_marked_with_their_reason_and
     assert all(set(trace.customdata) == {number} for number, trace in drawn.items())
     assert drawn[2].line.color == INCUMBENT
     assert drawn[2].name == "best: trial 2"
-    (ends,) = traces(figure, uid="ends pruned")
+    (ends,) = traces(figure, uid="ends_pruned")
     assert (list(ends.x), list(ends.y), list(ends.customdata)) == ([2], [0.2], [1])
     assert "rung 2: 0.2 is too low" in ends.text[0]
     assert "score 0.2 at epoch 2" in ends.text[0]
@@ -79,7 +79,7 @@ def test_a_curve_that_ends_not_finite_is_marked_there_at_its_last_finite_value(l
     assert (list(ends.x), list(ends.customdata)) == ([2, 1], [1, 2])
     assert ends.y[0] == 0.2
     assert figure.layout.yaxis.range[0] < ends.y[1] < 0.2  # one that never was finite: at the worse edge
-    assert not traces(figure, uid="ends pruned")
+    assert not traces(figure, uid="ends_pruned")
 
 
 def test_a_metric_that_only_some_epochs_have_is_joined_and_breaks_nothing() -> None:
@@ -112,7 +112,7 @@ def test_a_curve_that_leaves_the_axis_is_told_and_marked_at_the_edge() -> None:
     figure = learning_curves(epochs, trials, "loss", Objective("loss", "minimize"), 3)
     assert figure.layout.yaxis.range[1] < 4
     assert "1 curve leaves the axis" in explanation(figure)
-    (above,) = traces(figure, uid="triangle-up")
+    (above,) = traces(figure, uid="triangle_up")
     assert (list(above.x), list(above.customdata)) == ([3], [17])
     assert above.y[0] < figure.layout.yaxis.range[1]
     assert "loss 1e+09 at epoch 3" in above.text[0]

@@ -39,7 +39,7 @@ def test_the_best_trial_is_told_with_its_figures_at_its_best_epoch(sqlite_url: s
 
     facts = facts_of(sqlite_url, curve, **enqueued(0.25, 0.75, 0.5), settings={"epochs": 4})
     assert (facts.metric, facts.goal, facts.running) == ("score", "maximize", False)
-    assert facts.status == "finished, the budget is spent"
+    assert facts.status == "finished; raise the budget to go on"
     assert facts.trials == {"complete": 3}
     winner = facts.winner
     assert winner is not None
@@ -99,7 +99,7 @@ def test_a_running_study_is_said_to_be_running(sqlite_url: str) -> None:
         study.on_epoch(trial, report(1, score=0.5))
         facts.append(headline(read(sqlite_url)))
 
-    launch(make_space(), sqlite_url, say=lambda line: None, make_executor=lambda space, data: Script(play))
+    launch(make_space(), sqlite_url, say=lambda line: None, make_executor=lambda space, data, *_: Script(play))
     (then,) = facts
     assert then.running
     assert then.status == "running: 1 of 12 trials begun"

@@ -113,13 +113,15 @@ SECTIONS = (*FIRST_SECTIONS, *CLOSER_SECTIONS)
 
 def compare(studies: Sequence[StudyData]) -> list[go.Figure]:
     """Figures of several studies side by side; only studies that search by the same metric can be in one."""
-    if len({study.objective for study in studies}) != 1:
-        return []
-    objective = studies[0].objective
-    trials = {study.name: study.trials for study in studies}
-    attempts = {study.name: study.attempts for study in studies}
-    return [
-        figures.best_over_trials(trials, objective),
-        figures.best_over_hours(trials, attempts, objective),
-        figures.final_values(trials, objective),
-    ]
+    drawn = []
+    for objective in dict.fromkeys(study.objective for study in studies):
+        alike = [study for study in studies if study.objective == objective]
+        if len(alike) > 1:
+            trials = {study.name: study.trials for study in alike}
+            attempts = {study.name: study.attempts for study in alike}
+            drawn += [
+                figures.best_over_trials(trials, objective),
+                figures.best_over_hours(trials, attempts, objective),
+                figures.final_values(trials, objective),
+            ]
+    return drawn

@@ -18,6 +18,7 @@ from tuner.reporting.figures.style import (
     hover_texts,
     new_figure,
     shortened,
+    trace_id,
     wrapped,
 )
 from tuner.reporting.figures.thinning import ENVELOPE, envelope, telling_curves, telling_points
@@ -134,7 +135,7 @@ class _Curves:
                 color = STATE_COLORS.get(kind, STATE_COLORS["failed"])
                 yield go.Scatter(
                     x=self._last_epochs[numbers], y=[self._last_value(number) for number in numbers], mode="markers",
-                    name=kind, legendgroup=kind, uid=f"ends {kind}", customdata=numbers,
+                    name=kind, legendgroup=kind, uid=trace_id(f"ends {kind}"), customdata=numbers,
                     text=[self._end_text(number) for number in numbers], hovertemplate="%{text}<extra></extra>",
                     marker={"symbol": STATE_SYMBOLS.get(kind, "x"), "color": color, "size": 7, "line": {"width": 1.5, "color": color}},
                 )  # fmt: skip
@@ -151,7 +152,7 @@ class _Curves:
 
     def _edge_marks(self, symbol: str, height: float, epochs: pd.Series, values: pd.Series) -> go.Scatter:
         return go.Scatter(
-            x=epochs, y=np.full(len(epochs), height), mode="markers", uid=symbol, customdata=epochs.index, showlegend=False,
+            x=epochs, y=np.full(len(epochs), height), mode="markers", uid=trace_id(symbol), customdata=epochs.index, showlegend=False,
             text=[f"{self._text(n)} {values[n]:.4g} at epoch {epochs[n]}" for n in epochs.index],
             marker={"symbol": symbol, "size": 9, "color": [STATE_COLORS[self._states[n]] for n in epochs.index]},
             hovertemplate="%{text}<extra></extra>",
@@ -164,7 +165,7 @@ class _Curves:
         known = known.where(np.isfinite(known))
         return go.Scatter(
             x=known.index.to_numpy(), y=known.to_numpy(), mode="lines" if len(known) > 1 else "markers", name=name,
-            legendgroup=self._states[number] if number != self._best else name, showlegend=in_legend, uid=f"trial {number}",
+            legendgroup=self._states[number] if number != self._best else name, showlegend=in_legend, uid=trace_id(f"trial {number}"),
             line=line, marker={"color": line["color"], "size": 4}, customdata=np.full(len(known), number),
             text=self._text(number), hovertemplate="%{text} %{y:.4g} at epoch %{x}<extra></extra>",
         )  # fmt: skip
@@ -212,10 +213,10 @@ def _envelope_traces(spans: pd.DataFrame) -> Sequence[go.Scatter]:
     hidden = {**shared, "showlegend": False, "hoverinfo": "skip"}
     edge = {"color": FAINT_TEXT, "width": 1, "dash": "dot"}
     return [
-        go.Scatter(y=spans["10 %"], uid="10 %", line={"width": 0}, **hidden),
-        go.Scatter(y=spans["90 %"], uid="90 %", line={"width": 0}, fill="tonexty", fillcolor=_faded(FAINT_TEXT, 0.25),
+        go.Scatter(y=spans["10 %"], uid=trace_id("10 %"), line={"width": 0}, **hidden),
+        go.Scatter(y=spans["90 %"], uid=trace_id("90 %"), line={"width": 0}, fill="tonexty", fillcolor=_faded(FAINT_TEXT, 0.25),
                    name="middle 80 %", hoverinfo="skip", **shared),
-        *(go.Scatter(y=spans[end], uid=end, line=edge, **hidden) for end in ("lowest", "highest")),
+        *(go.Scatter(y=spans[end], uid=trace_id(end), line=edge, **hidden) for end in ("lowest", "highest")),
         go.Scatter(y=spans["median"], uid="median", line={"color": FAINT_TEXT, "width": 2, "dash": "dash"}, text=text,
                    hovertemplate="%{text}<br>of all at epoch %{x}<extra></extra>", showlegend=False, **shared),
     ]  # fmt: skip

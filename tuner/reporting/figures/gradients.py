@@ -17,6 +17,7 @@ from tuner.reporting.figures.style import (
     new_figure,
     parameter_columns,
     shortened,
+    trace_id,
 )
 
 When = Literal["early", "late"]
@@ -108,7 +109,7 @@ def _flow_line(of_trial: pd.DataFrame, name: str, text: str, line: dict[str, Any
         x=of_trial["layer_index"], y=values.where(np.isfinite(values) & (values > 0)), mode="lines+markers", name=name,
         line=line, marker={"symbol": symbol, "size": 5, "color": line["color"]}, customdata=of_trial["trial"],
         text=_point_texts(of_trial), meta=text, hovertemplate="%{meta}<br>%{text}<extra></extra>", legendgroup=name,
-        uid=name,
+        uid=trace_id(name),
     )  # fmt: skip
 
 
@@ -124,7 +125,7 @@ def _edge_marks(
             x=of_trial["layer_index"][mask], y=np.full(mask.sum(), 10**height), mode="markers", legendgroup=name,
             showlegend=False, marker={"symbol": symbol, "size": 7, "color": line["color"]}, text=_point_texts(of_trial[mask]),
             customdata=of_trial["trial"][mask], meta=text, hovertemplate="%{meta}<br>%{text}<extra></extra>",
-            uid=f"{name} {symbol}",
+            uid=trace_id(f"{name} {symbol}"),
         )
         for mask, symbol, height in edges if mask.any()
     ]  # fmt: skip

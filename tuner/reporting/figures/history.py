@@ -6,12 +6,14 @@ import plotly.graph_objects as go
 
 from tuner.reporting.figures.style import (
     INCUMBENT,
+    LONGEST_AXIS_TITLE,
     STATE_COLORS,
     STATE_SYMBOLS,
     Objective,
     escape,
     hover_texts,
     new_figure,
+    shortened,
     states_in_order,
 )
 
@@ -28,7 +30,7 @@ def optimization_history(trials: pd.DataFrame, objective: Objective) -> go.Figur
         f"Best {escape(objective.name)} of every trial",
         "One mark a trial, at the best of its epochs; the line is the best finished trial so far.",
         x="trial, in the order they were begun",
-        y=f"{escape(objective.name)} (best epoch)",
+        y=shortened(objective.name, LONGEST_AXIS_TITLE),
     )
     shown = trials[np.isfinite(trials["value"])].sort_index()
     texts = hover_texts(shown)
@@ -37,7 +39,7 @@ def optimization_history(trials: pd.DataFrame, objective: Objective) -> go.Figur
         figure.add_scatter(
             x=of_state.index, y=of_state["value"], mode="markers", name=state, ids=of_state.index,
             text=[texts[number] for number in of_state.index], customdata=of_state.index,
-            marker={"color": STATE_COLORS[state], "symbol": STATE_SYMBOLS[state], "size": 8, "line": {"width": 1.5}},
+            marker={"color": STATE_COLORS[state], "symbol": STATE_SYMBOLS[state], "size": 8, "line": {"width": 1.5, "color": STATE_COLORS[state]}},
             hovertemplate="%{text}<br>" + escape(objective.name) + " %{y:.4g}<extra></extra>",
         )  # fmt: skip
     complete = shown[shown["state"] == "complete"]

@@ -22,6 +22,7 @@ from tuner.reporting.figures.style import (
     hover_texts,
     new_figure,
     shortened,
+    trace_id,
     wrapped,
 )
 from tuner.reporting.figures.thinning import even_spread, telling_points
@@ -196,7 +197,7 @@ def _marks(compared: pd.DataFrame, trials: pd.DataFrame, axis: ValueRange, objec
         if not len(shown):
             continue
         traces.append(go.Scatter(
-            x=shown["x"], y=heights[of_verdict], mode="markers", name=name, uid=name, customdata=shown["trial"],
+            x=shown["x"], y=heights[of_verdict], mode="markers", name=name, uid=trace_id(name), customdata=shown["trial"],
             text=[_comparison_text(row, texts[row.trial]) for row in shown.itertuples()],
             marker={"color": STATE_COLORS[state], "symbol": STATE_SYMBOLS[state], "size": size, "opacity": 0.8,
                     "line": {"width": 1.5 if state == "pruned" else 0}},

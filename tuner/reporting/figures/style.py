@@ -6,6 +6,7 @@ reads <b>, <a> and the like in any text as markup, so whatever users have named 
 
 import html
 import math
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -137,6 +138,11 @@ def take_title(figure: go.Figure) -> tuple[str, str]:
     title, explanation = figure.layout.title.text or "", figure.layout.title.subtitle.text or ""
     figure.update_layout(title=None, margin={"t": 30})
     return title, explanation
+
+
+def trace_id(name: str) -> str:
+    """A trace's `uid`, by which it keeps what its reader did to it. Plotly builds a CSS selector of it: letters and digits only."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", name)
 
 
 def states_in_order(states: Iterable[str]) -> list[str]:
