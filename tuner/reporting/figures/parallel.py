@@ -95,7 +95,7 @@ def _add_lines(
             x=places[:, place], y=rows, mode="lines+markers", ids=[f"{number}-{row}" for row in rows],
             customdata=[number] * len(rows), showlegend=False, marker={"size": 4, "color": colors[place]},
             line={"color": colors[place], "width": 3 if place == 0 else 1, "dash": _DASHES.get(state, "dash")},
-            text=f"{texts[number]}<br>{escape(metric)} {value_words(float(shown['value'].iloc[place]))}", hovertemplate="%{text}<extra></extra>",
+            hovertext=f"{texts[number]}<br>{escape(metric)} {value_words(float(shown['value'].iloc[place]))}", hoverinfo="text",
         )  # fmt: skip
     states = states_in_order(shown["state"])
     others = ", ".join(state for state in states if state not in _DASHES)
