@@ -43,7 +43,7 @@ def test_the_parameter_that_decides_has_most_of_the_importance_and_more_than_cha
     assert found.shares["lr"] > 0.7
     assert found.shares.sum() == pytest.approx(1)
     assert found.chance["lr"] < found.shares["lr"]
-    assert (found.num_trials, found.num_best) == (100, 10)
+    assert (found.num_trials, found.num_best) == (100, 20)
 
 
 def test_the_goal_decides_which_trials_are_the_best() -> None:
@@ -74,10 +74,11 @@ def test_less_than_twenty_trials_tell_nothing() -> None:
     assert parameter_importance(few, HIGHER, SPACE) is None
 
 
-def test_at_least_five_trials_are_the_best() -> None:
-    found = parameter_importance(study(20), HIGHER, SPACE)
+@pytest.mark.parametrize(("num_trials", "num_best"), [(20, 7), (48, 16), (90, 20), (300, 30)])
+def test_the_best_are_a_tenth_and_more_in_small_studies(num_trials: int, num_best: int) -> None:
+    found = parameter_importance(study(num_trials), HIGHER, SPACE)
     assert found is not None
-    assert (found.num_trials, found.num_best) == (20, 5)
+    assert (found.num_trials, found.num_best) == (num_trials, num_best)
 
 
 def test_a_trial_that_broke_off_without_a_finite_value_is_the_worst() -> None:

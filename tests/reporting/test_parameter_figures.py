@@ -72,6 +72,13 @@ def test_choices_that_are_numbers_stand_by_size_and_true_is_not_one() -> None:
     assert on.places([2, True, 2.0]).tolist() == [1, 0, 1]
 
 
+def test_a_value_that_is_not_in_the_space_stands_behind_its_choices() -> None:
+    frame = trials_frame(["complete"] * 2, [1, 2], kind=["c", None], other=["d", "e"])
+    kind, other = parameter_axes(frame, {"space": {"kind": ["a", None]}})
+    assert kind.places(["c", None, "a"]).tolist() == [2, 1, 0]
+    assert other.choices == ("d", "e")
+
+
 def test_every_trial_with_a_value_is_a_line_the_best_on_top() -> None:
     figure = parallel_coordinates(TRIALS, HIGHER, SPACE)
     drawn = lines(figure)
@@ -82,6 +89,9 @@ def test_every_trial_with_a_value_is_a_line_the_best_on_top() -> None:
     assert drawn[0][2] == 1  # depth 5 of 1 to 5
     assert figure.data[0].line.dash == "dot"  # trial 1 was stopped
     assert figure.data[3].line.dash == "solid"
+    assert [(trace.name, trace.line.dash) for trace in figure.data[4:]] == [
+        *(("complete", "solid"), ("pruned", "dot"), ("running", "dash"))
+    ]
     assert "Far left: not in force." in words(figure)
 
 
@@ -112,7 +122,12 @@ def test_a_diverged_trial_does_not_squeeze_all_others() -> None:
     frame = trials_frame(["complete"] * 5, values, x=[0.0] * 5)
     assert value_range(by_value(frame, LOWER)) == (1.0, 4.0)  # quartiles 2 and 4, fence at 7
     assert value_range(by_value(frame, HIGHER)) == (1.0, 1e9)  # the best is shown where it is
-    assert lines(parallel_coordinates(frame, LOWER, SPACE))[4][-1] == 1  # at the end of the axis
+    figure = parallel_coordinates(frame, LOWER, SPACE)
+    assert lines(figure)[4][-1] == 1  # at the end of the axis
+    assert "1 value far outside of the others: drawn at the edge." in words(figure)
+    (figure,) = slice_plots(frame, LOWER, SPACE)
+    assert list(figure.data[0].y) == [1, 2, 3, 4, 4]
+    assert figure.data[0].text[4].endswith("loss 1e+09")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Which parameters decide whether a trial is among the best: PED-ANOVA of Optuna, on data frames."""
 
-import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from tuner.sampling import suggest
 
 FEWEST_TRIALS = 20
 _NUM_SHUFFLES = 19  # the largest of so many and a true one are in any order alike: 1 in 20
-_FEWEST_BEST, _BEST_SHARE = 5, 0.1  # "preferable to include at least 5 trials", says Optuna's documentation
+_BEST_SHARE, _LARGEST_SHARE, _ENOUGH_BEST = 0.1, 1 / 3, 20  # of five of 48 trials chance told as much as any parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,8 @@ def parameter_importance(trials: pd.DataFrame, objective: Objective, space: Mapp
 
     Complete and stopped trials count: the method asks only who is among the best, so it does no harm that a stopped trial
     might have come further, and without those that were stopped the trials left would all be good ones. A trial that was
-    stopped without a finite value is the worst. Failed and running trials and repeats do not count.
+    stopped without a finite value is the worst. Failed and running trials and repeats do not count. The best are a tenth of
+    the trials, in small studies 20 or a third, whichever is less.
 
     Args:
         trials: as `StudyFrames.trials`.
@@ -56,7 +56,7 @@ def parameter_importance(trials: pd.DataFrame, objective: Objective, space: Mapp
     counted = trials[trials["state"].isin(("complete", "pruned")) & (trials["attempts"] > 0)]
     if len(counted) < FEWEST_TRIALS:
         return None
-    num_best = max(_FEWEST_BEST, math.ceil(_BEST_SHARE * len(counted)))
+    num_best = max(round(_BEST_SHARE * len(counted)), min(_ENOUGH_BEST, round(_LARGEST_SHARE * len(counted))))
     evaluator = PedAnovaImportanceEvaluator(target_quantile=num_best / len(counted))
     ranks = (objective.sign * counted["value"].where(np.isfinite(counted["value"]))).rank(na_option="bottom").to_numpy()
     study = _study(counted, space)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
 from tuner.reporting.figures.parameter_axes import ParameterAxis, cut, parameter_axes
-from tuner.reporting.figures.ranking import by_value, thinned, thinning_words, value_range
+from tuner.reporting.figures.ranking import by_value, edge_words, thinned, thinning_words, value_range
 from tuner.reporting.figures.style import (
     FAINT_TEXT,
     HEIGHT,
@@ -20,6 +20,7 @@ from tuner.reporting.figures.style import (
     escape,
     hover_texts,
     new_figure,
+    states_in_order,
     value_words,
 )
 
@@ -52,10 +53,11 @@ def parallel_coordinates(trials: pd.DataFrame, objective: Objective, space: Mapp
         f"Configurations and their {escape(objective.name)}",
         "A line is a trial: dark ones are the best, dotted ones were stopped early. Equal choices are spread by value."
         + (" Far left: not in force." if has_gaps else "")
-        + thinning_words(len(shown), len(ranked)),
+        + thinning_words(len(shown), len(ranked))
+        + edge_words(ranked, ends),
         height=max(HEIGHT, _AXIS_HEIGHT * (len(axes) + 1) + 70),
     )
-    _add_lines(figure, shown, np.array([*places, values]), values if objective.sign < 0 else 1 - values)
+    _add_lines(figure, shown, np.array([*places, values]), values if objective.sign < 0 else 1 - values, objective.name)
     for row, axis in enumerate(axes):
         _add_axis(figure, row, cut(axis.name, 40), *axis.ticks(_LETTERS))
     low, high = ends
@@ -81,7 +83,7 @@ def _clipped(values: NDArray[np.float64], ends: tuple[float, float]) -> NDArray[
 
 
 def _add_lines(
-    figure: go.Figure, shown: pd.DataFrame, places: NDArray[np.float64], goodness: NDArray[np.float64]
+    figure: go.Figure, shown: pd.DataFrame, places: NDArray[np.float64], goodness: NDArray[np.float64], metric: str
 ) -> None:
     """One line a trial, the best last: on top."""
     texts = hover_texts(shown)
@@ -93,11 +95,12 @@ def _add_lines(
             x=places[:, place], y=rows, mode="lines+markers", ids=[f"{number}-{row}" for row in rows],
             customdata=[number] * len(rows), showlegend=False, marker={"size": 4, "color": colors[place]},
             line={"color": colors[place], "width": 3 if place == 0 else 1, "dash": _DASHES.get(state, "dash")},
-            text=texts[number], hovertemplate=f"%{{text}}<br>{value_words(float(shown['value'].iloc[place]))}<extra></extra>",
+            hovertext=f"{texts[number]}<br>{escape(metric)} {value_words(float(shown['value'].iloc[place]))}", hoverinfo="text",
         )  # fmt: skip
-    for state, dash in {**_DASHES, "running": "dash"}.items():
-        if (shown["state"] == state).any():
-            figure.add_scatter(x=[None], y=[None], mode="lines", name=state, line={"color": TEXT, "dash": dash})
+    states = states_in_order(shown["state"])
+    others = ", ".join(state for state in states if state not in _DASHES)
+    for name, dash in [*((s, _DASHES[s]) for s in states if s in _DASHES), *([(others, "dash")] if others else [])]:
+        figure.add_scatter(x=[None], y=[None], mode="lines", name=name, line={"color": TEXT, "dash": dash})
 
 
 def _add_axis(figure: go.Figure, row: int, name: str, shares: Sequence[float], labels: Sequence[str]) -> None:

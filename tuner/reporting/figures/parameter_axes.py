@@ -95,14 +95,14 @@ def cut(value: Any, room: int) -> str:
 
 
 def _axis(name: str, parameter: Parameter | None, values: pd.Series) -> ParameterAxis:
+    known: tuple[Any, ...] = ()
     match parameter:
         case Parameter(distribution=Number() as number):
             return ParameterAxis(name, number.low, number.high, number.log, number.integer)
         case Parameter(distribution=Categorical(choices)):
-            pass
-        case _:  # searched by an earlier version of the file
-            in_force = [value for value in values if is_in_force(value)]
-            choices = tuple({_key(value): value for value in in_force}.values())
+            known = choices
+    # what other programs have written into the study stands behind the choices of its space
+    choices = tuple({_key(value): value for value in (*known, *filter(is_in_force, values))}.values())
     numbers = [choice for choice in choices if isinstance(choice, int | float) and not isinstance(choice, bool)]
     if len(numbers) == len(choices):
         choices = tuple(sorted(numbers))

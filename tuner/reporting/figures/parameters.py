@@ -1,5 +1,6 @@
 """Single parameters: how much each matters, and the value over each."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from tuner.reporting.figures.parameter_axes import ParameterAxis, cut, parameter_axes
-from tuner.reporting.figures.ranking import by_value, thinned, thinning_words
+from tuner.reporting.figures.ranking import by_value, edge_words, thinned, thinning_words, value_range
 from tuner.reporting.figures.style import (
     CATEGORY_COLORS,
     FAINT_TEXT,
@@ -49,7 +50,7 @@ def parameter_importance(
         f"How much a parameter's values among the {num_best} best trials differ from those among all {num_trials} "
         "complete and stopped ones (PED-ANOVA, shares of the sum); a parameter with a condition is compared where it is in "
         "force. Lines: what chance alone gives; grey bars do not pass it. Which values are good it does not say.",
-        x="share of the importance",
+        x="share",
         height=max(HEIGHT, _BAR_HEIGHT * len(shares) + 90),
     )
     rows = list(range(len(shares)))
@@ -63,7 +64,9 @@ def parameter_importance(
         x=chance.to_numpy(), y=rows, mode="markers", name="chance", hovertemplate="by chance up to %{x:.3f}<extra></extra>",
         marker={"symbol": "line-ns-open", "size": 18, "color": INCUMBENT, "line": {"width": 2}}, showlegend=True,
     )  # fmt: skip
-    figure.update_xaxes(range=[0, 1.08 * float(max(shares.max(), chance.max()))], tickformat=".0%", nticks=6)
+    figure.update_xaxes(
+        range=[0, 1.08 * float(max(shares.max(), chance.max()))], tickformat=".0%", nticks=5, tickangle=0
+    )
     labels = [f"{cut(str(name), 18)} {_percent(share)}" for name, share in shares.items()]
     figure.update_yaxes(tickvals=rows, ticktext=labels, autorange="reversed", showgrid=False)
     return figure
@@ -83,11 +86,19 @@ def slice_plots(trials: pd.DataFrame, objective: Objective, space: Mapping[str, 
     Returns: one figure a parameter that a trial with a finite value has, in the order of the search space.
     """
     ranked = by_value(trials, objective)
+    if ranked.empty:
+        return []
+    ends = value_range(ranked)
     texts = hover_texts(ranked)
-    return [_slice(ranked, axis, objective, texts) for axis in parameter_axes(ranked, space)]
+    drawn = ranked.assign(drawn=ranked["value"].clip(*ends))
+    beyond = edge_words(ranked, ends)
+    return [_slice(drawn, axis, objective, texts, beyond) for axis in parameter_axes(ranked, space)]
 
 
-def _slice(ranked: pd.DataFrame, axis: ParameterAxis, objective: Objective, texts: Mapping[int, str]) -> go.Figure:
+def _slice(
+    ranked: pd.DataFrame, axis: ParameterAxis, objective: Objective, texts: Mapping[int, str], beyond: str
+) -> go.Figure:
+    """One parameter's figure; `drawn` is the column of where values stand, `beyond` says whether that is elsewhere."""
     places = axis.places(list(ranked[axis.column]))
     in_force = ranked[~np.isnan(places)].assign(place=places[~np.isnan(places)])
     shown = thinned(in_force, _MOST_MARKS)
@@ -97,20 +108,23 @@ def _slice(ranked: pd.DataFrame, axis: ParameterAxis, objective: Objective, text
         "One mark a trial, at the best of its epochs; stopped trials at what they had reached."
         + (" Boxes: middle half of a choice's trials, and median." if axis.choices is not None else "")
         + (f" Not in force in {without} trials." if without else "")
-        + thinning_words(len(shown), len(in_force)),
-        x=cut(axis.name, 40),
-        y=f"{cut(objective.name, 30)} (best epoch)",
+        + thinning_words(len(shown), len(in_force))
+        + beyond,
+        x=cut(axis.name, 32),
+        y=f"{cut(objective.name, 22)} (best epoch)",
     )
     if axis.choices is not None:
         _add_boxes(figure, in_force)
         shown = shown.assign(place=shown["place"] + _spread(shown))
     for state in states_in_order(shown["state"]):
         of_state = shown[shown["state"] == state].sort_index()
+        words = [
+            f"{texts[number]}<br>{escape(objective.name)} {value:.4g}" for number, value in of_state["value"].items()
+        ]
         figure.add_scatter(
-            x=of_state["place"], y=of_state["value"], mode="markers", name=state, ids=of_state.index,
-            text=[texts[number] for number in of_state.index], customdata=of_state.index,
+            x=of_state["place"], y=of_state["drawn"], mode="markers", name=state, ids=of_state.index, text=words,
+            customdata=of_state.index, hovertemplate="%{text}<extra></extra>",
             marker={"color": STATE_COLORS[state], "symbol": STATE_SYMBOLS[state], "size": 7, "line": {"width": 1.2}},
-            hovertemplate="%{text}<br>" + escape(objective.name) + " %{y:.4g}<extra></extra>",
         )  # fmt: skip
     show_parameter(figure.layout.xaxis, axis)
     return figure
@@ -133,12 +147,12 @@ def show_parameter(layout: Any, axis: ParameterAxis) -> None:
     elif axis.is_log:
         low, high = np.log10(axis.low), np.log10(axis.high)
         margin = 0.03 * (high - low)
-        layout.update(type="log", range=[low - margin, high + margin], exponentformat="e", nticks=8)
+        layout.update(type="log", range=[low - margin, high + margin], exponentformat="e", nticks=6, tickangle=0)
         if high - low > 1:
-            layout.update(dtick=max(1, round((high - low) / 6)))
+            layout.update(dtick=math.ceil((high - low) / 5))
     else:
         margin = 0.03 * (axis.high - axis.low)
-        layout.update(range=[axis.low - margin, axis.high + margin], nticks=7)
+        layout.update(range=[axis.low - margin, axis.high + margin], nticks=6, tickangle=0)
         if axis.is_whole and axis.high - axis.low <= 10:
             layout.update(dtick=1)
 
@@ -150,7 +164,7 @@ def _spread(shown: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _add_boxes(figure: go.Figure, in_force: pd.DataFrame) -> None:
-    for place, values in in_force.groupby("place")["value"]:
+    for place, values in in_force.groupby("place")["drawn"]:
         if len(values) >= _FEWEST_IN_A_BOX:
             figure.add_box(
                 x0=place, y=np.quantile(values, [0.25, 0.25, 0.5, 0.75, 0.75]), boxpoints=False, width=0.75, showlegend=False,

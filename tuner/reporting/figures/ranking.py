@@ -42,3 +42,11 @@ def value_range(ranked: pd.DataFrame) -> tuple[float, float]:
     if values[0] <= values[-1]:  # lower is better
         return low, float(values[values <= upper + fence].max())
     return float(values[values >= lower - fence].min()), high
+
+
+def edge_words(ranked: pd.DataFrame, ends: tuple[float, float]) -> str:
+    """A sentence about values outside of the range that is drawn; empty where there is none."""
+    beyond = int((~ranked["value"].between(*ends)).sum())
+    if beyond == 0:
+        return ""
+    return f" {beyond} {'value' if beyond == 1 else 'values'} far outside of the others: drawn at the edge."

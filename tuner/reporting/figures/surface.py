@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 
 from tuner.reporting.figures.parameter_axes import ParameterAxis, cut, parameter_axes
 from tuner.reporting.figures.parameters import show_parameter
-from tuner.reporting.figures.ranking import by_value, thinned, thinning_words, value_range
+from tuner.reporting.figures.ranking import by_value, edge_words, thinned, thinning_words, value_range
 from tuner.reporting.figures.style import (
     PAPER,
     SCALE,
@@ -59,9 +59,11 @@ def contour(trials: pd.DataFrame, objective: Objective, space: Mapping[str, Any]
     surface = _surface(in_force, axes[x], axes[y], ends)
     figure = new_figure(
         f"{escape(objective.name)} over {escape(x)} and {escape(y)}",
-        _explanation(surface is not None, len(ranked) - len(in_force)) + thinning_words(len(shown), len(in_force)),
-        x=cut(x, 40),
-        y=cut(y, 30),
+        _explanation(surface is not None, len(ranked) - len(in_force))
+        + thinning_words(len(shown), len(in_force))
+        + (" Colours end at the ends of the bar." if edge_words(in_force, ends) else ""),
+        x=cut(x, 32),
+        y=cut(y, 32),
         coloraxis=_color_axis(objective, ends),
     )
     if surface is not None:

@@ -76,7 +76,7 @@ def attempt_time_line(
     figure.update_yaxes(
         tickvals=[-1, *centers], ticktext=["launches", *labels], range=[num_lanes - 0.4, -1.6], showgrid=False
     )
-    figure.update_xaxes(type="date", nticks=4, tickangle=0)
+    figure.update_xaxes(type="date", nticks=5, tickangle=0)
     return figure
 
 
