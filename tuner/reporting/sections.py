@@ -29,6 +29,8 @@ class Section:
 
 
 def _history(study: StudyData) -> list[go.Figure]:
+    if not np.isfinite(study.trials["value"]).any():
+        return []
     return [figures.optimization_history(study.trials, study.objective)]
 
 

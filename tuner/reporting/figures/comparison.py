@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from tuner.reporting.figures.parameter_axes import cut
 from tuner.reporting.figures.ranking import by_value, thinned, thinning_words
 from tuner.reporting.figures.spending import time_unit
-from tuner.reporting.figures.style import CATEGORY_COLORS, Objective, escape, new_figure
+from tuner.reporting.figures.style import CATEGORY_COLORS, LONGEST_AXIS_TITLE, Objective, escape, new_figure, shortened
 
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _NAME_LETTERS = 18
@@ -27,7 +27,7 @@ def best_over_trials(studies: Mapping[str, pd.DataFrame], objective: Objective) 
         f"Best {escape(objective.name)} by number of trials",
         "The best finished trial so far, after so many trials; a line a study.",
         x="trials begun",
-        y=f"{escape(objective.name)} (best so far)",
+        y=shortened(objective.name, LONGEST_AXIS_TITLE),
     )
     for place, (name, trials) in enumerate(studies.items()):
         complete = trials[trials["state"].eq("complete") & np.isfinite(trials["value"])].sort_index()
@@ -52,7 +52,7 @@ def best_over_hours(
         "The best finished trial so far, after so much time of all attempts added up (two trials at once for an hour are two "
         "hours); a line a study.",
         x=f"{unit} of training",
-        y=f"{escape(objective.name)} (best so far)",
+        y=shortened(objective.name, LONGEST_AXIS_TITLE),
     )
     for place, (name, trials) in enumerate(studies.items()):
         until_done = spent[name] * size
@@ -75,7 +75,7 @@ def final_values(studies: Mapping[str, pd.DataFrame], objective: Objective) -> g
         f"{escape(objective.name)} of all complete trials",
         "One mark a trial, at the best of its epochs; boxes are the middle half of a study's complete trials, with the median."
         + thinning_words(sum(map(len, shown.values())), sum(map(len, ranked.values()))),
-        x=f"{escape(objective.name)} (best epoch)",
+        x=shortened(objective.name, LONGEST_AXIS_TITLE),
     )
     for place, (name, trials) in enumerate(shown.items()):
         color = CATEGORY_COLORS[place % len(CATEGORY_COLORS)]

@@ -17,12 +17,14 @@ from tuner.reporting.figures.style import (
     GRID,
     HEIGHT,
     INCUMBENT,
+    LONGEST_AXIS_TITLE,
     STATE_COLORS,
     STATE_SYMBOLS,
     Objective,
     escape,
     hover_texts,
     new_figure,
+    shortened,
     states_in_order,
 )
 
@@ -111,7 +113,7 @@ def _slice(
         + thinning_words(len(shown), len(in_force))
         + beyond,
         x=cut(axis.name, 32),
-        y=f"{cut(objective.name, 22)} (best epoch)",
+        y=shortened(objective.name, LONGEST_AXIS_TITLE),
     )
     if axis.choices is not None:
         _add_boxes(figure, in_force)
