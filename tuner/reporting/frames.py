@@ -121,7 +121,7 @@ class StudyFrames:
         return pd.DataFrame({
             "trial": np.repeat(np.array([row[0] for row in rows], np.int64), counts),
             "epoch": np.repeat(np.array([row[1] for row in rows], np.int64), counts),
-            "layer": [name for _, _, layers, _ in rows for name in layers],
+            "layer": pd.Series([name for _, _, layers, _ in rows for name in layers], dtype="str"),
             "layer_index": _joined([np.arange(count) for count in counts], np.int64),
             "mean_abs_gradient": _joined([flow for *_, flow in rows], np.float64),
         })  # fmt: skip
