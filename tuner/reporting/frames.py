@@ -35,12 +35,12 @@ class StudyFrames:
         self.name = name
         self._study = StudyReader(url)
         self._tables = TablesReader(url, name)
-        self._view()  # a name that is not there is said now
+        self._study.standing(name)  # a name that is not there is said now
 
     @property
     def space(self) -> dict[str, Any]:
         """The newest search space file, checked and with its defaults."""
-        return dict(self._view().space)
+        return dict(self.standing.space)
 
     @property
     def trials(self) -> pd.DataFrame:
