@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install quickstart test test-quickstart test-chaos test-browser lint orchestration storage-benchmark clean
+.PHONY: install quickstart test test-quickstart test-chaos test-browser lint orchestration storage-benchmark viewing-benchmark clean
 
 install: $(VENV)/installed
 
@@ -44,6 +44,9 @@ orchestration: $(VENV)/installed-test
 
 storage-benchmark: $(VENV)/installed-test
 	$(BIN)/python -m benchmarks.storage
+
+viewing-benchmark: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks.viewing
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

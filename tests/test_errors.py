@@ -33,6 +33,10 @@ ELSEWHERE = {
         "the disk is full",
         "test_weights_that_cannot_be_written_leave_nothing_half_written",
     ),
+    "tuner/reporting/export.py:export_study": (
+        "the disk is full",
+        "test_files_that_cannot_be_written_leave_nothing_half_written",
+    ),
     "tuner/yaml_source.py:_plain": (
         "a search space written in Python",
         "test_errors_in_a_search_space_written_in_python_name_its_keys",

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from tests.trainers import Curve, curve
 from tuner.errors import InputError
 from tuner.execution.simulated import SimulatedExecutor
 from tuner.launching import launch
+from tuner.search_space import check_search_space
 from tuner.training.augmentation import normalize
 from tuner.training.data import load_data
 from tuner.training.weights import save_weights
 from tuner.winner import winner_yaml, write_winner
-from tuner.yaml_source import parse_yaml
+from tuner.yaml_source import parse_yaml, source_of_values
 from tuner.yaml_writer import write_yaml
 
 DIGITS: dict[str, Any] = {
@@ -104,6 +106,52 @@ def test_parameters_that_are_not_in_force_in_the_winner_are_left_out_and_fixed_o
     assert found["space"]["same"] == 1e-05
     assert found["space"]["only_a"] == 3
     assert found["settings"] == {"epochs": 9}
+
+
+HOSTILE = [None, True, False, 7, -2.5, 1e-07, "true", "null", "~", "1", "1e5", "", " a", "a: b", "- a", "[1]", "{x}", "#x", "'", '"', "é…", "line\nbreak",
+           "\u2028", "=1+1", "<b>", "&a", "*a", "!t", "%", "@", "yes", "2026-01-02", "---", "...", "\\", "x" * 300]  # fmt: skip
+
+
+def test_any_choice_of_a_winner_is_the_same_in_its_file(sqlite_url: str) -> None:
+    points = {"kind": ["no such text", *HOSTILE], "depth": {"low": 1, "high": 4, "when": {"kind": HOSTILE}},
+              "gone": {"low": 0.0, "high": 1.0, "when": {"kind": ["no such text"]}}}  # fmt: skip
+    enqueue = [{"kind": kind} for kind in HOSTILE]
+    values = {**BASE, "space": points, "enqueue": enqueue, "budget": {"trials": len(enqueue)}}
+    scores = iter(range(len(enqueue)))
+    executor = SimulatedExecutor(lambda configuration, epoch: {"score": next(scores) if epoch == 1 else -1.0})
+    simulate(check_search_space(source_of_values(values, "here")), sqlite_url, executor)
+    study = StudyReader(sqlite_url).study("s")
+    assert len(study.trials) == len(HOSTILE)
+    for kind, trial in zip(HOSTILE, study.trials, strict=True):  # each of them as if it had won
+        written = winner_yaml(replace(study, trials=(trial,)))
+        assert written.startswith(f"# trial {trial.number} of study 's': score {trial.number} at epoch 1\n")
+        read = check_search_space(parse_yaml(written, "best.yaml")).fixed_configuration()
+        expected = {"epochs": 9, "kind": kind, "depth": trial.parameters["depth"]}
+        assert {name: repr(value) for name, value in read.items()} == {n: repr(v) for n, v in expected.items()}
+
+
+def test_a_winner_with_hostile_names_and_text_is_trained_by_the_command(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, metric = "null\n--- # '\u2028<b>", "score: [ # {'\"é"
+    (folder.path / "own.py").write_text(
+        "import trainers\n\nclass Own(trainers.Curve):\n    def train_epoch(self):\n"
+        f"        assert self.configuration['kind'] == {kind!r} and self.configuration['on'] is None, self.configuration\n"
+        f"        return {{{metric!r}: super().train_epoch()['score']}}\n"
+    )
+    monkeypatch.syspath_prepend(str(folder.path))
+    values = {**BASE, "trainer": "own:Own", "metric": {"name": metric, "goal": "maximize"}, "budget": {"trials": 1},
+              "space": {"x": {"low": 0.0, "high": 1.0}, "kind": [kind, "b"], "on": [None, True]}, "enqueue": [{"kind": kind, "on": None}]}  # fmt: skip
+    executor = SimulatedExecutor(lambda configuration, epoch: {metric: curve(configuration, epoch)["score"]})
+    simulate(check_search_space(source_of_values(values, "here")), f"sqlite:///{folder.path}/tuner.db", executor)
+    printed = folder.run("best", "s", "--yaml")
+    assert printed.returncode == 0, printed.stderr
+    (folder.path / "best.yaml").write_text(printed.stdout)
+    assert yaml.safe_load(printed.stdout)["study"] == "s"
+    trained = folder.run("train", "best.yaml")
+    assert trained.returncode == 0, trained.stderr
+    (best,) = json.loads(folder.run("best", "s", "--json").stdout)
+    assert trained.stdout.rstrip().endswith(f"{best[metric]:.4f} at epoch 9")
 
 
 @pytest.mark.parametrize("keep", [0, 1])

@@ -95,7 +95,7 @@ def stop(
     print(request_stop(storage_url(storage), study, trial))
 
 
-for _command in (cli_looking.status, cli_looking.best, cli_looking.logs, cli_looking.report):
+for _command in (cli_looking.status, cli_looking.best, cli_looking.logs, cli_looking.report, cli_looking.export):
     app.command()(_command)
 
 

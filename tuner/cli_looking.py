@@ -1,5 +1,6 @@
 """The commands that look at a study: they read the database and change nothing in it."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,14 @@ from tuner.cli_options import (
     say,
 )
 from tuner.errors import InputError
+
+
+class ExportFormat(StrEnum):
+    """Kinds of files."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSON = "json"
 
 
 def status(
@@ -154,3 +163,20 @@ def _chosen(studies: list[str], storage: str | None) -> list[str]:
             f"report: name one or more of the studies in this database: {', '.join(there) or 'it has none'}"
         )
     return there
+
+
+def export(
+    study: StudyName,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder to make; an empty one may be there.")
+    ],
+    kind: Annotated[ExportFormat, typer.Option("--format", help="Kind of the files.")] = ExportFormat.CSV,
+    storage: StorageUrl = None,
+) -> None:
+    """Write all that is recorded of a study as files: trials, epochs, decisions, attempts, launches, gradient flow, space."""
+    from tuner.api import storage_url
+    from tuner.reporting.export import export_study
+    from tuner.reporting.frames import StudyFrames
+
+    names = export_study(StudyFrames(storage_url(storage), study), output, kind.value)
+    print(f"written: {output} with {', '.join(names)}")

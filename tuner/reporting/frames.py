@@ -35,12 +35,12 @@ class StudyFrames:
         self.name = name
         self._study = StudyReader(url)
         self._tables = TablesReader(url, name)
-        self._view()  # a name that is not there is said now
+        self._study.standing(name)  # a name that is not there is said now
 
     @property
     def space(self) -> dict[str, Any]:
         """The newest search space file, checked and with its defaults."""
-        return dict(self._view().space)
+        return dict(self.standing.space)
 
     @property
     def trials(self) -> pd.DataFrame:
@@ -121,7 +121,7 @@ class StudyFrames:
         return pd.DataFrame({
             "trial": np.repeat(np.array([row[0] for row in rows], np.int64), counts),
             "epoch": np.repeat(np.array([row[1] for row in rows], np.int64), counts),
-            "layer": [name for _, _, layers, _ in rows for name in layers],
+            "layer": pd.Series([name for _, _, layers, _ in rows for name in layers], dtype="str"),
             "layer_index": _joined([np.arange(count) for count in counts], np.int64),
             "mean_abs_gradient": _joined([flow for *_, flow in rows], np.float64),
         })  # fmt: skip
