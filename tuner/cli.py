@@ -98,7 +98,7 @@ def stop(
         raise InputError(f"stop: {error}") from error
 
 
-for _command in (cli_looking.status, cli_looking.best, cli_looking.logs):
+for _command in (cli_looking.status, cli_looking.best, cli_looking.logs, cli_looking.dashboard):
     app.command()(_command)
 
 
