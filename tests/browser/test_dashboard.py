@@ -155,7 +155,7 @@ def test_a_finished_study_is_shown_with_every_figure_and_a_click_shows_the_trial
         expect(body).to_be_visible(timeout=SECONDS)
     assert no_sideways(page)
     choose_trial(page, 3)
-    expect(page.locator("#trial")).to_contain_text("rung 1: score", timeout=SECONDS)
+    expect(page.locator("#trial-words")).to_contain_text("rung 1: score", timeout=SECONDS)
     expect(page.locator("#stop-trial")).to_be_disabled()
     assert no_sideways(page)
     assert page.evaluate("location.search") == "?study=s&trial=3"

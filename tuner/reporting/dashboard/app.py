@@ -100,14 +100,17 @@ def _trial_panel() -> Component:
         ], className="bar"),
         dcc.ConfirmDialog(id="stop-trial-sure", message=""),
         html.Div(id="trial-answer", role="status", className="answer"),
-        html.Div(id="trial"),
+        html.Div(id="trial-figures", className="cards"),
+        html.Div(id="trial-words"),
     ], id="trial-panel", hidden=True, className="panel")  # fmt: skip
 
 
 def _folded(key: str, title: str) -> Component:
     return html.Details(
         [
-            html.Summary(html.H2(title), id={"summary": key}),
-            html.Div(html.P("reading …", className="explanation"), id={"section": key}, className="cards"),
+            html.Summary(html.H2(title), id={"section": key, "part": "summary"}),
+            html.Div(
+                html.P("reading …", className="explanation"), id={"section": key, "part": "cards"}, className="cards"
+            ),
         ]
     )

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx, html, no_update, set_props
+import plotly.graph_objects as go
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update, set_props
 from dash.exceptions import PreventUpdate
 
 from storage.errors import StorageError, StudyNotFoundError
@@ -14,15 +15,16 @@ from storage.standing import Standing
 from storage.stopping import request_stop
 from tuner.errors import plain_line
 from tuner.reporting.dashboard import table
-from tuner.reporting.dashboard.cards import cards
+from tuner.reporting.dashboard.cards import make_cards, show_cards
 from tuner.reporting.dashboard.facts import facts
 from tuner.reporting.dashboard.reading import Look, Readings, section
-from tuner.reporting.dashboard.trial import heading, trial_view
+from tuner.reporting.dashboard.trial import heading, trial_figures, trial_words
 from tuner.reporting.figures import optimization_history
 
 REFRESH_SECONDS = 3
 _SLOWEST_SECONDS = 60
 _SHARE = 10  # reading and drawing may take one part in so many of the time
+_FIGURES = {"section": ALL, "part": "figure", "place": ALL}
 _ENDED = ("complete", "pruned", "failed")
 
 
@@ -32,6 +34,7 @@ def register(app: Dash, readings: Readings) -> None:
     _register_choice(app)
     _register_study(app, readings)
     _register_trial(app, readings)
+    _register_zoom(app)
     _register_stopping(app, readings)
 
 
@@ -39,9 +42,11 @@ def _register_pulse(app: Dash, readings: Readings) -> None:
     @app.callback(
         Output("study", "options"), Output("study", "value"), Output("facts", "children"), Output("note", "children"),
         Output("note", "className"), Output("stop-study", "disabled"), Output("tick", "interval"), Output("pulse", "data"),
-        Input("tick", "n_intervals"), Input("url", "search"), State("study", "options"), State("pulse", "data"),
+        Input("tick", "n_intervals"), Input("url", "search"), State("study", "options"), State("study", "value"), State("pulse", "data"),
     )  # fmt: skip
-    def beat(_: int, search: str, options: list[str], pulse: dict[str, str] | None) -> tuple[Any, ...]:
+    def beat(
+        _: int, search: str, options: list[str], chosen: str | None, pulse: dict[str, str] | None
+    ) -> tuple[Any, ...]:
         study: str | None = None
         try:
             names = readings.names()
@@ -56,34 +61,37 @@ def _register_pulse(app: Dash, readings: Readings) -> None:
         now = {"study": study, "token": look.token}
         seconds = min(max(REFRESH_SECONDS, _SHARE * look.seconds), _SLOWEST_SECONDS)
         return (
-            no_update if names == options else names, study, facts(look.standing), _how_it_goes(look.standing), "",
+            no_update if names == options else names, no_update if study == chosen else study, facts(look.standing), _how_it_goes(look.standing), "",
             not look.standing.is_running, round(seconds * 1000), no_update if now == pulse else now,
         )  # fmt: skip
 
 
 def _register_choice(app: Dash) -> None:
     @app.callback(
-        Output("table", "selectedRows"), Output({"figure": ALL, "place": ALL}, "clickData"),
-        Input("study", "value"), Input("table", "selectedRows"), Input({"figure": ALL, "place": ALL}, "clickData"),
+        Output("table", "selectedRows"), Output(_FIGURES, "clickData"),
+        Input("study", "value"), Input("table", "selectedRows"), Input(_FIGURES, "clickData"),
         Input("close-trial", "n_clicks"), State("url", "search"),
         prevent_initial_call=True,
     )  # fmt: skip
     def choose(study: str | None, selected: Any, clicks: list[Any], _: int, search: str) -> tuple[Any, list[Any]]:
-        shown, unclicked = _trial_number(search), [None] * len(clicks)  # so that another click on the same mark is one
+        shown, as_they_are = _trial_number(search), [no_update] * len(clicks)
         if study is None:
             raise PreventUpdate
         if ctx.triggered_id == "study":
             if study != _asked(search, "study"):
                 _go(study, None if _asked(search, "study") else shown)
-            return no_update, unclicked
+            return no_update, as_they_are
         if ctx.triggered_id == "close-trial":
             _go(study, None)
-            return [], unclicked
+            return [], as_they_are
         in_table = ctx.triggered_id == "table"
         number = _selected_trial(selected) if in_table else next(filter(_is_known, map(_clicked_trial, clicks)), None)
         if number is not None and number != shown:
             _go(study, number)
-        return (no_update if in_table or number is None else {"ids": [str(number)]}), unclicked
+        if in_table or not any(clicks):
+            return no_update, as_they_are
+        unclicked = [None if click else no_update for click in clicks]  # another click on the same mark shall be one
+        return (no_update if number is None else {"ids": [str(number)]}), unclicked
 
 
 def _go(study: str, trial: int | None) -> None:
@@ -106,68 +114,82 @@ def _register_study(app: Dash, readings: Readings) -> None:
             return no_update if columns == before else columns, look.once("rows", lambda: table.rows(look.trials))
 
     @app.callback(
-        Output({"section": MATCH}, "children"),
-        Input("pulse", "data"), Input({"summary": MATCH}, "n_clicks"), State({"section": MATCH}, "id"),
+        Output({"section": MATCH, "part": "cards"}, "children"),
+        Input("pulse", "data"), Input({"section": MATCH, "part": "summary"}, "n_clicks"),
+        State({"section": MATCH, "part": "cards"}, "id"), State({"section": MATCH, "part": "figure", "place": ALL}, "id"),
     )  # fmt: skip
-    def draw_folded(pulse: dict[str, str] | None, clicks: int | None, this: dict[str, str]) -> Any:
+    def draw_folded(pulse: dict[str, str] | None, clicks: int | None, this: dict[str, str], places: list[Any]) -> Any:
         if pulse is None or not (clicks or 0) % 2:  # folded
             raise PreventUpdate
-        return _drawn(readings, pulse["study"], this["section"])
+        return _drawn(readings, pulse["study"], this["section"], places)
 
-    @app.callback(Output("history", "children"), Input("pulse", "data"), prevent_initial_call=True)
-    def draw_history(pulse: dict[str, str] | None) -> Any:
-        return [] if pulse is None else _drawn(readings, pulse["study"], "history")
+    @app.callback(
+        Output("history", "children"),
+        Input("pulse", "data"), State({"section": "history", "part": "figure", "place": ALL}, "id"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+    def draw_history(pulse: dict[str, str] | None, places: list[Any]) -> Any:
+        return [] if pulse is None else _drawn(readings, pulse["study"], "history", places)
 
 
-def _drawn(readings: Readings, study: str, key: str) -> Any:
+def _drawn(readings: Readings, study: str, key: str, places: list[Any]) -> Any:
     with _kept_when_away():
         look = readings.look(study)
-        return look.once(("drawn", key), lambda: _draw(look, key))
-
-
-def _draw(look: Look, key: str) -> Any:
-    if key == "history":  # stands on the first view, which does not wait for every epoch to be read
-        return cards([optimization_history(look.trials, look.objective)], key, look.standing.name)
+        cards = look.once(("cards", key), lambda: make_cards(_figures(look, key), f"{study}/{key}"))
     found = section(key)
-    if found is None:
-        raise PreventUpdate
-    figures = found.draw(look.data)
-    return cards(figures, key, look.standing.name) if figures else [html.P(found.missing, className="explanation")]
+    if not cards and found is not None:
+        return html.P(found.missing, className="explanation")
+    return show_cards(cards, key, places)
+
+
+def _figures(look: Look, key: str) -> list[go.Figure]:
+    if key == "history":  # stands on the first view, which does not wait for every epoch to be read
+        return [optimization_history(look.trials, look.objective)]
+    found = section(key)
+    return [] if found is None else found.draw(look.data)
 
 
 def _register_trial(app: Dash, readings: Readings) -> None:
     @app.callback(
-        Output("trial-panel", "hidden"), Output("trial-heading", "children"), Output("trial", "children"),
-        Output("stop-trial", "disabled"), Output("trial-seen", "data"),
+        Output("trial-panel", "hidden"), Output("trial-heading", "children"), Output("trial-figures", "children"),
+        Output("trial-words", "children"), Output("stop-trial", "disabled"), Output("trial-seen", "data"),
         Input("pulse", "data"), Input("url", "search"), State("trial-seen", "data"),
+        State({"section": "trial", "part": "figure", "place": ALL}, "id"),
     )  # fmt: skip
-    def show_trial(pulse: dict[str, str] | None, search: str, seen: Any) -> tuple[Any, ...]:
+    def show_trial(pulse: dict[str, str] | None, search: str, seen: Any, places: list[Any]) -> tuple[Any, ...]:
         number = _trial_number(search)
         if pulse is None or number is None or pulse["study"] != _asked(search, "study"):
-            return True, [], [], True, None
+            return True, [], [], [], True, None
         with _kept_when_away():
             look = readings.look(pulse["study"])
             if number not in look.trials.index:
                 words = f"Study {pulse['study']} has no trial {number}."
-                return False, html.H2(words), [], True, None
+                return False, html.H2(words), [], [], True, None
             row = look.trials.loc[number]
             now = [pulse["study"], number, str(row["state"]), int(row["epochs"]), int(row["attempts"])]
             if now == seen:
                 raise PreventUpdate
             log = readings.log(pulse["study"], number)
-            view = trial_view(look, log, readings.checkpoints(pulse["study"], number))
-            return False, heading(log), view, log.trial.state in _ENDED, now
+            words = trial_words(log, readings.checkpoints(pulse["study"], number))
+            figures = show_cards(trial_figures(look, number), "trial", places)
+            return False, heading(log), figures, words, log.trial.state in _ENDED, now
 
-    # a trial that was chosen far above or below is brought into view, once
     app.clientside_callback(
-        """seen => {
-            const chosen = seen ? seen.slice(0, 2).join("/") : null;
-            if (chosen && chosen !== window.tunerTrial)
-                requestAnimationFrame(() => document.getElementById("trial-panel").scrollIntoView({block: "start"}));
-            window.tunerTrial = chosen;
-            return window.dash_clientside.no_update;
-        }""",
+        ClientsideFunction("tuner", "bringIntoView"),
         Output("trial-panel", "title"), Input("trial-seen", "data"), prevent_initial_call=True,
+    )  # fmt: skip
+
+
+def _register_zoom(app: Dash) -> None:
+    """Only the page knows where its reader has zoomed to."""
+
+    def part(name: str) -> dict[str, Any]:
+        return {"section": MATCH, "part": name, "place": MATCH}
+
+    app.clientside_callback(
+        ClientsideFunction("tuner", "keepZoom"),
+        Output(part("figure"), "figure"), Input(part("drawn"), "data"), State(part("figure"), "figure"),
+        prevent_initial_call=True,
     )  # fmt: skip
 
 

@@ -3,41 +3,77 @@
 import html as markup
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
-from dash import dcc, html
+from dash import dcc, html, no_update, set_props
 
 from tuner.reporting.figures.style import take_title
 
 _CONFIG: Any = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
-def cards(figures: Sequence[go.Figure], key: str, study: str) -> list[html.Div]:
-    """A grid of figures.
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A figure without its title, which is text above it."""
+
+    title: str
+    explanation: str
+    figure: go.Figure
+
+    @property
+    def height(self) -> dict[str, str]:
+        """As a style; the width is the page's."""
+        return {"height": f"{self.figure.layout.height or 400}px"}
+
+
+def make_cards(figures: Sequence[go.Figure], what: str) -> list[Card]:
+    """Figures ready to be shown; their titles are taken out.
 
     Args:
-        figures: to be shown; their titles are taken out.
-        key: of the section, unlike others on the page.
-        study: and, for the figures of one, its trial: whatever else is shown later begins unzoomed.
+        figures: of one section.
+        what: they tell of: study and section. As long as it is the same, a page keeps its zoom and hidden traces.
     """
-    return [_card(figure, key, place, study) for place, figure in enumerate(figures)]
+    return [_card(figure, f"{what}/{place}") for place, figure in enumerate(figures)]
 
 
-def _card(figure: go.Figure, key: str, place: int, study: str) -> html.Div:
+def show_cards(cards: Sequence[Card], section: str, places: Sequence[Any]) -> Any:
+    """The section's children, or no update where as many figures are there: those are only drawn anew, so that their zoom can
+    be kept.
+
+    Args:
+        cards: what is to be seen.
+        section: its key, unlike others on the page.
+        places: ids of the figures that the page has in this section.
+    """
+    if len(places) != len(cards):
+        return [_component(card, section, place) for place, card in enumerate(cards)]
+    for place, card in enumerate(cards):
+        set_props(_id(section, "title", place), {"children": card.title})
+        set_props(_id(section, "explanation", place), {"children": card.explanation})
+        set_props(_id(section, "drawn", place), {"data": card.figure})  # dashboard.js adds the zoom
+    return no_update
+
+
+def _card(figure: go.Figure, revision: str) -> Card:
     title, explanation = take_title(figure)
-    figure.update_layout(uirevision=f"{study}/{key}/{place}")
-    height = figure.layout.height or 400
+    figure.update_layout(uirevision=revision)
+    return Card(_text(title), _text(explanation), figure)
+
+
+def _component(card: Card, section: str, place: int) -> html.Div:
     graph = dcc.Graph(
-        id={"figure": key, "place": place},
-        figure=figure,
-        config=_CONFIG,
-        responsive=True,
-        style={"height": f"{height}px"},
+        id=_id(section, "figure", place), figure=card.figure, config=_CONFIG, responsive=True, style=card.height
     )
-    return html.Div(
-        [html.H3(_text(title)), html.P(_text(explanation), className="explanation"), graph], className="card"
-    )
+    title = html.H3(card.title, id=_id(section, "title", place))
+    explanation = html.P(card.explanation, id=_id(section, "explanation", place), className="explanation")
+    drawn = dcc.Store(id=_id(section, "drawn", place))
+    return html.Div([title, explanation, graph, drawn], className="card")
+
+
+def _id(section: str, part: str, place: int) -> dict[str, str | int]:
+    return {"section": section, "part": part, "place": place}
 
 
 def _text(words: str) -> str:

@@ -8,7 +8,7 @@ from dash.development.base_component import Component
 
 from storage.checkpoints import Checkpoint
 from storage.trial_log import AttemptLog, TrialLog
-from tuner.reporting.dashboard.cards import cards
+from tuner.reporting.dashboard.cards import Card, make_cards
 from tuner.reporting.dashboard.reading import Look, section
 from tuner.reporting.figures.style import STATE_COLORS
 from tuner.reporting.status_lines import duration
@@ -17,18 +17,16 @@ from tuner.reporting.summary import value_words
 _FIGURES = ("learning-curves", "gradient-flow")  # sections that say something of a single trial
 
 
-def trial_view(look: Look, log: TrialLog, checkpoints: Sequence[Checkpoint]) -> list[Component]:
-    """What is shown of a trial, below its heading."""
-    alone = look.trial(log.trial.number)
-    drawn = [
-        card
-        for key in _FIGURES
-        if (found := section(key)) is not None
-        for card in cards(found.draw(alone), f"trial-{key}", f"{look.standing.name}/{log.trial.number}")
-    ]
+def trial_figures(look: Look, number: int) -> list[Card]:
+    """What the study's sections draw of this trial alone."""
+    alone = look.trial(number)
+    found = [part for key in _FIGURES if (part := section(key)) is not None]
+    return make_cards([figure for part in found for figure in part.draw(alone)], f"{look.standing.name}/{number}")
+
+
+def trial_words(log: TrialLog, checkpoints: Sequence[Checkpoint]) -> list[Component]:
+    """What is said of a trial below its figures."""
     return [
-        _configuration(log),
-        html.Div(drawn, className="cards"),
         *_part("Decisions", _decisions(log), "None was taken: nothing compared it with others yet."),
         *_part("Attempts", _attempts(log.attempts), "It has not been tried yet."),
         *_part("Checkpoints", _checkpoints(checkpoints), "None is kept."),
@@ -37,11 +35,11 @@ def trial_view(look: Look, log: TrialLog, checkpoints: Sequence[Checkpoint]) -> 
 
 
 def heading(log: TrialLog) -> list[Component]:
-    """Number, state, and why it ended."""
+    """Number, state, why it ended, and its configuration."""
     trial = log.trial
     state = html.Span(trial.state, style={"color": STATE_COLORS[trial.state]})
     why = [html.P(trial.reason, className="reason")] if trial.reason else []
-    return [html.H2([f"Trial {trial.number}: ", state], id="trial-title"), *why]
+    return [html.H2([f"Trial {trial.number}: ", state], id="trial-title"), *why, _configuration(log)]
 
 
 def _configuration(log: TrialLog) -> Component:
