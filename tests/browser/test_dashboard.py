@@ -176,7 +176,7 @@ def test_a_click_on_a_mark_shows_its_trial(page: Page, url: str, dashboard: Call
         assert box is not None
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         expect(page.locator(".hoverlayer .hovertext")).to_be_visible(timeout=SECONDS)
-        hovered = page.locator(".hoverlayer .hovertext").inner_text()
+        hovered = page.locator(".hoverlayer .hovertext").text_content() or ""
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         number = re.search(r"trial (\d+)", hovered)
         assert number

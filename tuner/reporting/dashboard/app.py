@@ -34,6 +34,7 @@ def make_app(readings: Readings, surroundings: Surroundings) -> Dash:
         title="tuner",
         update_title="",
         serve_locally=True,
+        eager_loading=True,  # plotly and the table's code come with the page, not after the first figure
         assets_folder=str(Path(__file__).parent / "assets"),
         suppress_callback_exceptions=True,  # figures come and go
         enable_mcp=False,

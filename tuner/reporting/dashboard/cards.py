@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 from dash import dcc, html, no_update, set_props
 
@@ -59,6 +60,9 @@ def show_cards(cards: Sequence[Card], section: str, places: Sequence[Any]) -> An
 def _card(figure: go.Figure, revision: str) -> Card:
     title, explanation = take_title(figure)
     figure.update_layout(uirevision=revision)
+    for trace in figure.data:
+        if trace.customdata is not None:  # Dash finds the clicked mark's in a list only, not in plotly's packed arrays
+            trace.customdata = np.asarray(trace.customdata).tolist()
     return Card(_text(title), _text(explanation), figure)
 
 

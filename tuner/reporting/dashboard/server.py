@@ -1,6 +1,7 @@
 """Both pages over HTTP: sockets, the door, and waitress, whose threads answer until the process ends."""
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -73,7 +74,8 @@ def _listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family)
     except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or error
+        number = getattr(error, "errno", None) or 0
+        why = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or error
         raise InputError(
             f"dashboard: {host}:{port} cannot be listened on ({why}); name another with --port or --host; --port 0 takes a free one"
         ) from error
