@@ -163,8 +163,8 @@ def _register_trial(app: Dash, readings: Readings) -> None:
         with _kept_when_away():
             look = readings.look(pulse["study"])
             if number not in look.trials.index:
-                words = f"Study {pulse['study']} has no trial {number}."
-                return False, html.H2(words), [], [], True, None
+                none = f"Study {pulse['study']} has no trial {number}."
+                return False, html.H2(none), [], [], True, None
             row = look.trials.loc[number]
             now = [pulse["study"], number, str(row["state"]), int(row["epochs"]), int(row["attempts"])]
             if now == seen:

@@ -17,16 +17,12 @@ _CONFIG: Any = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "la
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A figure without its title, which is text above it."""
+    """A figure, as plotly takes it, without its title, which is text above it. `height`: in pixels; the width is the page's."""
 
     title: str
     explanation: str
-    figure: go.Figure
-
-    @property
-    def height(self) -> dict[str, str]:
-        """As a style; the width is the page's."""
-        return {"height": f"{self.figure.layout.height or 400}px"}
+    figure: dict[str, Any]
+    height: float
 
 
 def make_cards(figures: Sequence[go.Figure], what: str) -> list[Card]:
@@ -60,15 +56,20 @@ def show_cards(cards: Sequence[Card], section: str, places: Sequence[Any]) -> An
 def _card(figure: go.Figure, revision: str) -> Card:
     title, explanation = take_title(figure)
     figure.update_layout(uirevision=revision)
-    for trace in figure.data:
-        if trace.customdata is not None:  # Dash finds the clicked mark's in a list only, not in plotly's packed arrays
-            trace.customdata = np.asarray(trace.customdata).tolist()
-    return Card(_text(title), _text(explanation), figure)
+    drawn = figure.to_plotly_json()
+    for trace, as_sent in zip(figure.data, drawn["data"], strict=True):
+        if trace.customdata is not None:  # Dash finds a clicked mark's only in a list, not in plotly's packed arrays
+            as_sent["customdata"] = np.asarray(trace.customdata).tolist()
+    return Card(_text(title), _text(explanation), drawn, figure.layout.height or 400)
 
 
 def _component(card: Card, section: str, place: int) -> html.Div:
     graph = dcc.Graph(
-        id=_id(section, "figure", place), figure=card.figure, config=_CONFIG, responsive=True, style=card.height
+        id=_id(section, "figure", place),
+        figure=card.figure,
+        config=_CONFIG,
+        responsive=True,
+        style={"height": f"{card.height}px"},
     )
     title = html.H3(card.title, id=_id(section, "title", place))
     explanation = html.P(card.explanation, id=_id(section, "explanation", place), className="explanation")

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from storage.checkpoints import Checkpoint
 from storage.presence import database_identity
 from storage.reading import StudyReader
 from storage.standing import Standing
@@ -133,7 +134,7 @@ class Readings:
         with self._lock:
             return read_trial_log(self._opened(), study, number)
 
-    def checkpoints(self, study: str, number: int) -> Any:
+    def checkpoints(self, study: str, number: int) -> tuple[Checkpoint, ...]:
         """The kept checkpoints of a trial, newest first."""
         with self._lock:
             return self._opened().checkpoints(study, number)
@@ -141,8 +142,9 @@ class Readings:
     def close(self) -> None:
         """Give all connections back: of a SQLite database the last one takes the write-ahead log with it. Does not wait for a
         reading."""
-        for opened in (self._reader, *self._frames.values()):
-            opened.close()
+        self._reader.close()
+        for frames in list(self._frames.values()):
+            frames.close()
 
     def _opened(self) -> StudyReader:
         """The reader; another one where another file has taken the database's place."""
