@@ -154,6 +154,9 @@ def test_a_finished_study_is_shown_with_every_figure_and_a_click_shows_the_trial
         body = summary.locator("xpath=..").locator(".main-svg, p.explanation:not(:text('reading …'))").first
         expect(body).to_be_visible(timeout=SECONDS)
     assert no_sideways(page)
+    titles = page.evaluate("[...document.querySelectorAll('.modebar-btn')].map(button => button.dataset.title)")
+    assert "Zoom" in titles
+    assert not [title for title in titles if "hare" in title or "loud" in title], "nothing is sent to plotly's makers"
     choose_trial(page, 3)
     expect(page.locator("#trial-words")).to_contain_text("rung 1: score", timeout=SECONDS)
     expect(page.locator("#stop-trial")).to_be_disabled()

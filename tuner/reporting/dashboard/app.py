@@ -61,7 +61,10 @@ def _layout(surroundings: Surroundings) -> Component:
     ])  # fmt: skip
 
 
-_HOW_TO_USE_TABLE = "Click a row, or a mark in a figure, to see the trial. A click on a heading sorts; the fields below filter, e.g. > 0.9."
+_HOW_TO_USE_TABLE = (
+    "Click a row, or a mark in a figure, to see the trial. A click on a heading sorts; the field below it filters, and a "
+    "number's button offers other comparisons, such as greater than."
+)
 
 
 def _top(surroundings: Surroundings) -> Component:

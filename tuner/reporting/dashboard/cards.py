@@ -12,7 +12,11 @@ from dash import dcc, html, no_update, set_props
 
 from tuner.reporting.figures.style import take_title
 
-_CONFIG: Any = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+_CONFIG: Any = {
+    "displaylogo": False,
+    "plotlyServerURL": "",  # plotly would offer to send the study to its maker's servers
+    "modeBarButtonsToRemove": ["sendChartToCloud", "select2d", "lasso2d", "autoScale2d"],
+}
 
 
 @dataclass(frozen=True, slots=True)
