@@ -112,6 +112,10 @@ class TablesReader:
             query = query.where(OPTUNA_TRIALS.c.number.in_(trials))
         return self._read(query.order_by(OPTUNA_TRIALS.c.number, GRADIENT_FLOW.c.epoch))
 
+    def close(self) -> None:
+        """Give all connections back."""
+        self._database.engine.dispose()
+
     def _rows(self, table: sa.Table, columns: Sequence[str], *order: sa.ColumnElement[Any]) -> Rows:
         return self._read(self._of_study(table, [table.c[name] for name in columns]).order_by(*order))
 

@@ -6,7 +6,9 @@ changed line of the file below, other files, or something prepared, where the co
 
 import math
 import os
+import socket
 import sqlite3
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,6 +194,27 @@ class _Patched:
 
     def close(self) -> None:
         self._patch.stop()
+
+
+class _Missing:
+    """For as long as it is open, a module is not installed."""
+
+    def __init__(self, module: str) -> None:
+        self._patch = mock.patch.dict(sys.modules, {module: None})
+        self._patch.start()
+
+    def close(self) -> None:
+        self._patch.stop()
+
+
+def _launched_without_dash(folder: Path) -> _Missing:
+    _launched(folder)
+    return _Missing("dash")
+
+
+def _launched_beside_another_server(folder: Path) -> socket.socket:
+    _launched(folder)
+    return socket.create_server(("127.0.0.1", 8049))
 
 
 def _rights(writable: bool) -> _Patched:
@@ -442,6 +465,10 @@ CASES = (
     Case(COMMANDS, "A trial trained again that has the result of another", "reproduce digits 1", prepare=_launched_with_a_repeat),
     Case(COMMANDS, "A trial trained again with other settings", "reproduce digits 1 --set settings.epochs=3", prepare=_launched),
     Case(COMMANDS, "Nothing to stop", "stop digits", prepare=_launched),
+    Case(COMMANDS, "A dashboard of no database", "dashboard --storage sqlite:///nothing.db"),
+    Case(COMMANDS, "A dashboard on a port that is taken", "dashboard --port 8049", prepare=_launched_beside_another_server),
+    Case(COMMANDS, "A dashboard for others without a password", "dashboard --host 0.0.0.0", prepare=_launched),
+    Case(COMMANDS, "A dashboard without what draws it", "dashboard", prepare=_launched_without_dash),
     _set(COMMANDS, "Checkpoints where no file system is", "checkpoint.location=nowhere://x", "launch"),
     Case(COMMANDS, "Nobody there to be asked", "delete digits", prepare=_launched),
     Case(COMMANDS, "A study that is being run is deleted", "delete digits --yes", prepare=_launched_and_being_run),

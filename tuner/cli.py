@@ -95,7 +95,14 @@ def stop(
     print(request_stop(storage_url(storage), study, trial))
 
 
-for _command in (cli_looking.status, cli_looking.best, cli_looking.logs, cli_looking.report, cli_looking.export):
+for _command in (
+    cli_looking.status,
+    cli_looking.best,
+    cli_looking.logs,
+    cli_looking.report,
+    cli_looking.export,
+    cli_looking.dashboard,
+):
     app.command()(_command)
 
 

@@ -1,6 +1,7 @@
 """The commands that look at a study: they read the database and change nothing in it."""
 
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -180,3 +181,30 @@ def export(
 
     names = export_study(StudyFrames(storage_url(storage), study), output, kind.value)
     print(f"written: {output} with {', '.join(names)}")
+
+
+def dashboard(
+    port: Annotated[int, typer.Option(min=0, max=65534, help="Where it listens; 0: any free port.")] = 8050,
+    host: Annotated[
+        str, typer.Option(metavar="H", help="Address; one that others reach needs TUNER_DASHBOARD_PASSWORD.")
+    ] = "127.0.0.1",
+    optuna: Annotated[bool, typer.Option("--optuna", help="Start optuna-dashboard too, on the next port.")] = False,
+    storage: StorageUrl = None,
+) -> None:
+    """Show studies live in a browser, until Ctrl-C."""
+    _check_installed("dash", "dash_ag_grid", "waitress", *(["optuna_dashboard"] if optuna else []))
+    from tuner.api import storage_url
+    from tuner.serving import serve_until_ended
+
+    serve_until_ended(storage_url(storage), host, port, optuna, say)
+
+
+def _check_installed(*modules: str) -> None:
+    """Raises: InputError: one is missing, which only an extra brings along."""
+    for module in modules:
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"dashboard: needs {error.name}, which is not installed; pip install 'tuner[dashboard]'"
+            ) from error

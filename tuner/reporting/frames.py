@@ -141,6 +141,11 @@ class StudyFrames:
         """States, best so far, hours spent and launches, as `tuner status` shows them."""
         return self._study.standing(self.name)
 
+    def close(self) -> None:
+        """Give all connections to the database back; asking again opens new ones."""
+        self._study.close()
+        self._tables.close()
+
     def __repr__(self) -> str:
         return "\n".join([*status_lines(self.standing), _FRAMES])
 
