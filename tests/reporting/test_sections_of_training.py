@@ -92,3 +92,11 @@ def test_values_that_are_not_finite_are_compared_at_rungs_where_they_stop_nobody
     stopped = next(trace for trace in figures["rungs"][0].data if trace.name == "stopped")
     assert any("is not a number" in text.replace("<br>", " ") for text in stopped.text)
     assert all(math.isfinite(y) for y in stopped.y)
+
+
+def test_a_trial_by_itself_is_named(sqlite_url: str) -> None:
+    simulate(make_space(budget={"trials": 1}), sqlite_url)
+    figure, _ = drawn(sqlite_url)["learning-curves"]
+    assert figure.layout.title.text == "score of trial 0"
+    assert figure.layout.title.subtitle.text.startswith("A mark is where")
+    assert [trace.name for trace in figure.data if trace.mode.startswith("lines")] == ["trial 0"]

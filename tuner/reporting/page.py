@@ -140,7 +140,7 @@ def figures_of(figures: Iterable[go.Figure], section: str) -> tuple[_Figure, ...
     """Figures as the page has them; their titles become text beside them."""
     shown = []
     for number, figure in enumerate(figures, start=1):
-        title, explanation = (Markup(text.replace("<br>", " ")).striptags() for text in take_title(figure))
+        title, explanation = take_title(figure)
         height = int(figure.layout.height or HEIGHT)
         shown.append(_Figure(f"{section}-{number}", title, explanation, height, figure_json(figure)))
     return tuple(shown)

@@ -1,7 +1,5 @@
 """Figures as the page shows them: title and explanation as text above, zoom kept while the study goes on."""
 
-import html as markup
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +62,7 @@ def _card(figure: go.Figure, revision: str) -> Card:
     for trace, as_sent in zip(figure.data, drawn["data"], strict=True):
         if trace.customdata is not None:  # Dash finds a clicked mark's only in a list, not in plotly's packed arrays
             as_sent["customdata"] = np.asarray(trace.customdata).tolist()
-    return Card(_text(title), _text(explanation), drawn, figure.layout.height or 400)
+    return Card(title, explanation, drawn, figure.layout.height or 400)
 
 
 def _component(card: Card, section: str, place: int) -> html.Div:
@@ -83,8 +81,3 @@ def _component(card: Card, section: str, place: int) -> html.Div:
 
 def _id(section: str, part: str, place: int) -> dict[str, str | int]:
     return {"section": section, "part": part, "place": place}
-
-
-def _text(words: str) -> str:
-    """A figure's text, which is escaped for plotly, as it is meant."""
-    return markup.unescape(re.sub(r"<br\s*/?>", " ", words))

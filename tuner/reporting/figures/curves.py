@@ -59,7 +59,7 @@ def learning_curves(
     table = curve_table(epochs, metric)
     curves = _Curves(metric, table, epochs.groupby("trial")["epoch"].max(), trials, objective, _range(epochs, metric, objective))  # fmt: skip
     figure = new_figure(
-        f"{escape(metric)} of every trial", curves.explanation(), x="epoch", y=shortened(metric, LONGEST_AXIS_TITLE)
+        f"{escape(metric)} of {curves.whose}", curves.explanation(), x="epoch", y=shortened(metric, LONGEST_AXIS_TITLE)
     )
     figure.update_xaxes(range=[0.5 if max_epochs < 20 else 0, max_epochs * 1.02])
     figure.update_yaxes(**curves.range.axis())
@@ -96,9 +96,21 @@ class _Curves:
     def are_thinned(self) -> bool:
         return len(self.drawn) < len(self.table)
 
+    @property
+    def _best_name(self) -> str:
+        return f"trial {self._best}" if len(self.table) == 1 else f"best: trial {self._best}"
+
+    @property
+    def whose(self) -> str:
+        """Whose they are, in words."""
+        return f"trial {self.table.index[0]}" if len(self.table) == 1 else "every trial"
+
     def explanation(self) -> str:
         """How to read the figure, with all that is not as one would expect."""
-        words = ["One line a trial; a mark is where one was stopped or broke, and pointing at it says why."]
+        alone = len(self.table) == 1
+        words = [
+            f"{'A' if alone else 'One line a trial; a'} mark is where one was stopped or broke, and pointing at it says why."
+        ]
         if self.are_thinned:
             words.append(
                 f"Drawn are {len(self.drawn)} of {len(self.table):,} curves: best, worst, extreme, broken, running ones and an even"
@@ -122,9 +134,7 @@ class _Curves:
                     yield self._line(number, state, line, in_legend=state not in named)
                     named.add(state)
         if self._best in self._texts and self._best is not None:
-            yield self._line(
-                self._best, f"best: trial {self._best}", {"color": INCUMBENT, "width": 2.5}, in_legend=True
-            )
+            yield self._line(self._best, self._best_name, {"color": INCUMBENT, "width": 2.5}, in_legend=True)
 
     def ends(self) -> Iterator[go.Scatter]:
         """Where trials ended that did not run to their last epoch with finite figures."""

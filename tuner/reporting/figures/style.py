@@ -134,10 +134,15 @@ def new_figure(title: str, explanation: str, x: str = "", y: str = "", **layout:
 
 
 def take_title(figure: go.Figure) -> tuple[str, str]:
-    """Title and explanation of a figure, taken out of it: pages show them as text that breaks into lines."""
+    """Title and explanation of a figure as plain text, taken out of it: pages show them as text that breaks into lines."""
     title, explanation = figure.layout.title.text or "", figure.layout.title.subtitle.text or ""
     figure.update_layout(title=None, margin={"t": 30})
-    return title, explanation
+    return _as_meant(title), _as_meant(explanation)
+
+
+def _as_meant(text: str) -> str:
+    """What `escape` was given."""
+    return html.unescape(re.sub(r"<br\s*/?>", " ", text))
 
 
 def trace_id(name: str) -> str:

@@ -2,7 +2,8 @@
 (() => {
   const PAPER_WIDTH = 680; // pixels: A4 within its margins, at 96 a inch
   const plots = [...document.querySelectorAll(".plot")];
-  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
+  const config = { responsive: true, displaylogo: false, plotlyServerURL: "", // plotly would offer to send the study to its maker
+    modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d"] };
   const byFinger = matchMedia("(pointer: coarse)").matches;
 
   function draw(plot) {
