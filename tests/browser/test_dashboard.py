@@ -42,7 +42,8 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def dashboard(folder: Folder) -> Iterator[Callable[..., Running]]:
-    """Starts dashboards; each must end at once and leave nothing behind."""
+    """Starts dashboards; each must end at once and leave nothing behind. To be named before `page`, which is then closed first:
+    it complains when nobody answers."""
     started: list[Running] = []
 
     def start(*arguments: str, **environment: str) -> Running:
@@ -141,7 +142,7 @@ def no_sideways(page: Page) -> bool:
 
 
 def test_a_finished_study_is_shown_with_every_figure_and_a_click_shows_the_trial(
-    page: Page, url: str, dashboard: Callable[..., Running]
+    url: str, dashboard: Callable[..., Running], page: Page
 ) -> None:
     simulate(make_space(), url)
     running = dashboard()
@@ -169,7 +170,7 @@ def test_a_finished_study_is_shown_with_every_figure_and_a_click_shows_the_trial
     assert page.evaluate("location.search") == "?study=s"
 
 
-def test_a_click_on_a_mark_shows_its_trial(page: Page, url: str, dashboard: Callable[..., Running]) -> None:
+def test_a_click_on_a_mark_shows_its_trial(url: str, dashboard: Callable[..., Running], page: Page) -> None:
     simulate(make_space(), url)
     show(page, address(dashboard()))
     for _ in range(2):  # and again, after the panel was closed
@@ -189,7 +190,7 @@ def test_a_click_on_a_mark_shows_its_trial(page: Page, url: str, dashboard: Call
 
 
 def test_zoom_sorting_filter_and_choice_stay_while_the_study_grows(
-    page: Page, url: str, dashboard: Callable[..., Running], growing: "subprocess.Popen[str]"
+    url: str, dashboard: Callable[..., Running], page: Page, growing: "subprocess.Popen[str]"
 ) -> None:
     let_epochs_pass(growing, url, 30)
     show(page, address(dashboard()))
@@ -243,7 +244,7 @@ def x_range(page: Page) -> list[float]:
 
 
 def test_the_stop_buttons_ask_the_study_after_a_question(
-    page: Page, url: str, dashboard: Callable[..., Running], growing: "subprocess.Popen[str]"
+    url: str, dashboard: Callable[..., Running], page: Page, growing: "subprocess.Popen[str]"
 ) -> None:
     let_epochs_pass(growing, url, 3)
     (running,) = StudyReader(url).standing("s").running
@@ -277,7 +278,7 @@ def requests(url: str) -> list[int | None]:
         return [number for (number,) in rows]
 
 
-def test_hostile_text_is_shown_as_text(page: Page, url: str, dashboard: Callable[..., Running]) -> None:
+def test_hostile_text_is_shown_as_text(url: str, dashboard: Callable[..., Running], page: Page) -> None:
     space = make_space(
         study=HOSTILE,
         metric={"name": "score<i>", "goal": "maximize"},
