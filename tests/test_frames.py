@@ -18,6 +18,7 @@ from tests.studies import BASE, make_space, simulate
 from tests.trainers import curve
 from tuner.errors import InputError
 from tuner.execution.simulated import SimulatedExecutor
+from tuner.reporting import figures
 from tuner.reporting.frames import StudyFrames
 
 
@@ -199,3 +200,10 @@ def test_errors_in_a_search_space_written_in_python_name_its_keys(
 def test_importing_the_product_does_not_import_pandas() -> None:
     script = "import sys, tuner, tuner.api, tuner.cli; assert not {'pandas', 'torch', 'ray', 'sqlalchemy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_figures_take_the_frames_as_they_are(study: StudyFrames) -> None:
+    figure = figures.optimization_history(study.trials, study.objective)
+    assert sorted(number for trace in figure.data if trace.mode == "markers" for number in trace.customdata) == list(
+        range(12)
+    )

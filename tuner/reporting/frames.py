@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from storage.reading import StudyReader, StudyView
 from storage.standing import Standing
 from storage.tables_reading import ATTEMPT_COLUMNS, DECISION_COLUMNS, LAUNCH_COLUMNS, TablesReader
+from tuner.reporting.figures.style import Objective
 from tuner.reporting.status_lines import status_lines
 from tuner.reporting.summary import rank
 
@@ -41,6 +42,11 @@ class StudyFrames:
     def space(self) -> dict[str, Any]:
         """The newest search space file, checked and with its defaults."""
         return dict(self.standing.space)
+
+    @property
+    def objective(self) -> Objective:
+        """The metric by which the study searches, as figures take it."""
+        return Objective(**self.space["metric"])
 
     @property
     def trials(self) -> pd.DataFrame:

@@ -36,7 +36,7 @@ class StudyData:
     @property
     def objective(self) -> Objective:
         """The metric by which the study searches."""
-        return Objective(self.space["metric"]["name"], self.space["metric"]["goal"])
+        return Objective(**self.space["metric"])
 
     @property
     def max_epochs(self) -> int:
@@ -66,7 +66,7 @@ def read_study(frames: StudyFrames, with_flow: Collection[int] | None = None) ->
     """
     decisions, attempts, launches, epochs = frames.decisions, frames.attempts, frames.launches, frames.epochs
     trials, space = frames.trials, frames.space  # last: what the others name is in it
-    objective = Objective(space["metric"]["name"], space["metric"]["goal"])
+    objective = Objective(**space["metric"])
     chosen = telling_trials(trials, frames.trials_with_gradient_flow, objective) if with_flow is None else with_flow
     flow = frames.gradient_flow_of(chosen)
     return StudyData(
