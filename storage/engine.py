@@ -75,7 +75,7 @@ def _first_complaint(error: BaseException) -> BaseException:
     """The driver's, behind what failed only because the transaction was over by then, and behind Optuna's words for it."""
     first, before = error, error.__cause__ or error.__context__
     while before is not None:
-        if isinstance(before, OperationalError | InterfaceError):
+        if isinstance(before, DBAPIError):
             first = before
         before = before.__cause__ or before.__context__
     return first

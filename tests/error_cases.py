@@ -465,6 +465,7 @@ CASES = (
     Case(COMMANDS, "A trial trained again that has the result of another", "reproduce digits 1", prepare=_launched_with_a_repeat),
     Case(COMMANDS, "A trial trained again with other settings", "reproduce digits 1 --set settings.epochs=3", prepare=_launched),
     Case(COMMANDS, "Nothing to stop", "stop digits", prepare=_launched),
+    Case(COMMANDS, "Stopping a trial that has ended", "stop digits --trial 0", prepare=_launched),
     Case(COMMANDS, "A dashboard of no database", "dashboard --storage sqlite:///nothing.db"),
     Case(COMMANDS, "A dashboard on a port that is taken", "dashboard --port 8049", prepare=_launched_beside_another_server),
     Case(COMMANDS, "A dashboard for others without a password", "dashboard --host 0.0.0.0", prepare=_launched),

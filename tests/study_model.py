@@ -114,9 +114,9 @@ class StudyModel:
         launch = self.launches[asking]
         if launch.outcome is not None:  # it was taken for dead and only slept
             launch.outcome, launch.silent = None, False
+        self._take_over_the_dead(but=asking)
         if len(self.held_by(asking)) >= launch.concurrency:
             return Idle.WAIT
-        self._take_over_the_dead(but=asking)
         if launch.told_to_stop:
             return Idle.WAIT if self.held_by(asking) else Idle.FINISHED
         running = [t for t in self.trials if t.state == "running"]  # all launches are on one machine
@@ -262,7 +262,8 @@ class StudyModel:
             return
         newest = sorted({epoch for epoch, _ in trial.checkpoints})[-2:]
         kept = {max(key for key in trial.checkpoints if key[0] == epoch) for epoch in newest}
-        self._drop(trial, set(trial.checkpoints) - kept - {self._best_checkpoint(trial)})
+        latest = max(trial.checkpoints, key=lambda key: (key[1], key[0]))  # of the newest attempt
+        self._drop(trial, set(trial.checkpoints) - kept - {latest, self._best_checkpoint(trial)})
 
     def _best_checkpoint(self, trial: ModelTrial) -> tuple[int, int] | None:
         """Of the best finite value; of equals the earliest epoch, and there the newest attempt."""

@@ -20,7 +20,7 @@ from tests.study_launches import WITHOUT, Database, Fault, Launch, Worker
 from tests.study_model import WHO, Answer, ModelTrial, Rules, StudyModel
 from tests.study_tables import model_tables, read_tables
 from tuner.events import Assignment, AttemptEnd, EpochReport, Idle, Outcome
-from tuner.launching import _begin, _end
+from tuner.launching import _begin, _end, _Launch
 from tuner.search_space import SearchSpace
 
 MOST_LAUNCHES = 3
@@ -35,6 +35,7 @@ class Databases:
     """
 
     def __init__(self, url: str, look: Callable[[sa.Engine], Any]) -> None:
+        self.url = url
         self.reader = sa.create_engine(url)
         self.people, *self.launches = (Database(url, lambda: look(self.reader)) for _ in range(1 + MOST_LAUNCHES))
 
@@ -51,7 +52,8 @@ class StudyWorld:
         self.model = StudyModel(rules)
         self.launches: list[Launch] = []
         self.budget = FIRST_BUDGET
-        self._people, self._free, self._reader = databases.people, list(databases.launches), databases.reader
+        self._url, self._reader = databases.url, databases.reader
+        self._people, self._free = databases.people, list(databases.launches)
         self._configurations: dict[int, Any] = {}
         self._files: set[str] = set()
         self._discarded: list[str] = []
@@ -62,16 +64,16 @@ class StudyWorld:
 
     def begin(self, concurrency: int, fault: Fault = WITHOUT) -> Launch:
         database, space, number = self._free.pop(), self._space(), len(self.model.launches)
-        launch_id = _again_when_broken(
-            lambda: _begin(database.store(), space, None, {}, lambda line: None), database, fault
-        )
+        begun = lambda: _begin(database.store(), space, self._url, None, lambda line: None)  # noqa: E731
+        launch_id = _again_when_broken(begun, database, fault).launch_id
         self.model.begin(concurrency, self.budget)
         self.launches.append(Launch(number, launch_id, database, space, concurrency, self._discarded))
         return self.launches[-1]
 
     def end(self, launch: Launch, outcome: str, fault: Fault = WITHOUT) -> None:
         """Properly: its running trials are left to others."""
-        _again_when_broken(lambda: _end(launch.database.store(), launch.launch_id, outcome), launch.database, fault)
+        ended = lambda: _end(_Launch(launch.database.store(), launch.launch_id, None), outcome)  # noqa: E731
+        _again_when_broken(ended, launch.database, fault)
         self.model.end(launch.number, outcome)
         self._forget(launch)
 

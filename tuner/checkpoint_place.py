@@ -7,7 +7,6 @@ from pathlib import Path
 
 from storage.checkpoints import locations_in_use, running_attempts
 from storage.engine import parse_url
-from storage.launches import name_for_ever
 from storage.store import StudyStore
 from tuner.checkpoint_files import CheckpointFiles, delete_files
 from tuner.search_space import SearchSpace
@@ -21,22 +20,24 @@ def check_place(space: SearchSpace, storage: str) -> None:
     CheckpointFiles(_base(space, storage))
 
 
-def checkpoint_files(space: SearchSpace, storage: str, store: StudyStore) -> CheckpointFiles | None:
+def checkpoint_files(space: SearchSpace, storage: str, identity: str) -> CheckpointFiles | None:
     """The study's own folder of checkpoints; None when it keeps none. Makes nothing.
 
     `auto` is a folder beside a SQLite file, and in the working folder for a PostgreSQL database. Within it the study is told
     by its first launch, which no other study of the world had, whatever its name or its database's URL. Copies of a SQLite
     file have that launch in common: each has the folder of its own path.
+
+    Args:
+        identity: what `storage.launches.name_for_ever` says of the study.
     """
     if space.checkpoint.every == "never":
         return None
-    with store.connection() as connection:
-        identity = [space.study, name_for_ever(connection, store.name)]
+    named = [space.study, identity]
     path = _sqlite_file(storage)
     if path is not None:
-        identity.append(str(path.resolve()))
+        named.append(str(path.resolve()))
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", space.study)[:40]
-    folder = f"{readable}-{hashlib.sha256(chr(10).join(identity).encode()).hexdigest()[:12]}"
+    folder = f"{readable}-{hashlib.sha256(chr(10).join(named).encode()).hexdigest()[:12]}"
     return CheckpointFiles(f"{_base(space, storage)}/{folder}", our_parent=space.checkpoint.location == "auto")
 
 

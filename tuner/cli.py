@@ -10,7 +10,7 @@ import typer
 from tuner import __version__, cli_looking
 from tuner.cli_options import (
     BAD_INPUT,
-    DATABASE_AWAY,
+    CAN_BE_GONE_ON_WITH,
     DIFFERENT,
     INTERNAL_ERROR,
     INTERRUPTED,
@@ -29,7 +29,7 @@ from tuner.cli_options import (
     print_json,
     say,
 )
-from tuner.errors import InputError, TrainingError, TunerError, plain_line
+from tuner.errors import InputError, RayLostError, TrainingError, TunerError, plain_line
 
 if TYPE_CHECKING:
     from tuner.search_space import SearchSpace
@@ -193,7 +193,7 @@ def main() -> None:
     try:
         code = app(prog_name="tuner", standalone_mode=False)  # it raises what it would else draw a box around
     except TunerError as error:
-        codes = {InputError: BAD_INPUT, TrainingError: NOTHING_FINISHED}
+        codes = {InputError: BAD_INPUT, TrainingError: NOTHING_FINISHED, RayLostError: CAN_BE_GONE_ON_WITH}
         _stop(
             next((code for kind, code in codes.items() if isinstance(error, kind)), INTERNAL_ERROR), f"error: {error}"
         )
@@ -221,7 +221,9 @@ def _explain(error: Exception) -> tuple[int, str]:
         from storage.errors import DatabaseAwayError, StorageError
 
         if isinstance(error, StorageError):
-            return DATABASE_AWAY if isinstance(error, DatabaseAwayError) else BAD_INPUT, plain_line(f"error: {error}")
+            return CAN_BE_GONE_ON_WITH if isinstance(error, DatabaseAwayError) else BAD_INPUT, plain_line(
+                f"error: {error}"
+            )
     traceback.print_exc()
     return INTERNAL_ERROR, "error: internal, see the traceback above; nothing that was recorded is lost"
 

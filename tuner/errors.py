@@ -23,6 +23,10 @@ class TrainingError(TunerError, RuntimeError):
     """A trial cannot go on and fails with this reason; or a whole launch cannot, since all its trials fail in one way."""
 
 
+class RayLostError(TunerError, RuntimeError):
+    """Ray's own processes died under a launch; the study can be gone on with."""
+
+
 class CheckpointError(TunerError, OSError):
     """A checkpoint cannot be written or read; the trial goes on without it."""
 

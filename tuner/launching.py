@@ -200,9 +200,10 @@ def _begin(store: StudyStore, space: SearchSpace, url: str, of_data: str | None,
         argv = [mask_passwords(argument) for argument in sys.argv]
         me = launches.ProcessIdentity.of_this_process()
         launch_id = launches.begin_launch(connection, study_id, me, versions, argv)
+        files = checkpoint_files(space, url, launches.name_for_ever(connection, space.study))
     for line in told:
         say(line)
-    return _Launch(store, launch_id, checkpoint_files(space, url, store))
+    return _Launch(store, launch_id, files)
 
 
 def _end(launched: _Launch, outcome: str) -> None:

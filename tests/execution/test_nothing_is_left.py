@@ -43,3 +43,18 @@ def test_what_was_killed_with_its_reaper_goes_with_the_next_launch_which_leaves_
     assert folder.processes() == []  # of this launch neither, though its trainers forgot some too
     assert folder.launch_folders() == []
     assert not Path(f"/proc/{forgotten}").exists()
+
+
+@pytest.mark.chaos
+def test_a_launch_whose_ray_is_killed_ends_and_is_gone_on_with(folder: Folder) -> None:
+    """Tune would wait for ever for trials that nothing can run."""
+    space = folder.write("space.yaml", **FORGETFUL)
+    running = folder.start("launch", space)
+    running.wait_for("epoch   2/8")
+    folder.kill(folder.pid_of("raylet/raylet"))
+    assert running.process.wait(timeout=120) == 75, running.output()
+    assert "Ray's raylet on this machine died" in running.output()
+    ended = folder.run("launch", space)
+    assert ended.returncode == 0, ended.stderr
+    folder.wait_until_no_process_is_left()
+    assert folder.launch_folders() == []

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray._private.ray_constants import PROCESS_TYPE_GCS_SERVER, PROCESS_TYPE_RAYLET
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 
@@ -43,6 +44,13 @@ def deaf_to_sigterm() -> Iterator[None]:
 def hear_sigterm() -> None:
     """A worker and what it starts are ended by SIGTERM as usual, though its parents are deaf to it."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def dead_part() -> str | None:
+    """Which of the processes without which a Ray of one machine does nothing has died: Tune would wait for ever."""
+    node = ray._private.worker._global_node
+    dead: set[str] = {kind for kind, _ in node.dead_processes()} if node is not None else set()
+    return next((kind for kind in (PROCESS_TYPE_RAYLET, PROCESS_TYPE_GCS_SERVER) if kind in dead), None)
 
 
 def shut_down() -> None:

@@ -38,7 +38,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from tuner.checkpoint_files import CheckpointFiles
-from tuner.errors import InputError, TunerError
+from tuner.errors import InputError, RayLostError, TunerError
 from tuner.events import Assignment, Decider, EpochReport, Idle
 from tuner.execution.attempt import AttemptRunner, Broken, Job
 from tuner.execution.deaths import how_it_died
@@ -47,7 +47,7 @@ from tuner.execution.hanging import HangLimit
 from tuner.execution.keeper import start_keeper
 from tuner.execution.last_words import AttemptFiles, read_last_words
 from tuner.execution.output import OutputCapture
-from tuner.execution.ray_repairs import deaf_to_sigterm, hear_sigterm, shut_down, survive_out_of_memory
+from tuner.execution.ray_repairs import dead_part, deaf_to_sigterm, hear_sigterm, shut_down, survive_out_of_memory
 from tuner.execution.saving import Keeper
 from tuner.execution.shared_data import checksum
 from tuner.search_space import SearchSpace
@@ -232,6 +232,15 @@ class _Attempts:
             self._ask(lambda: self._study.on_end(job.assignment, end, told, left.output))
             self._forget(tune_id)
 
+    def check_ray(self) -> None:
+        """Raises: RayLostError: no trial will ever end again."""
+        dead = dead_part()
+        if dead is not None:
+            self.broke = RayLostError(
+                f"Ray's {dead} on this machine died, and nothing can run any more; the study can be gone on with: launch it again"
+            )
+            raise self.broke
+
     def _ask(self, event: Callable[[], Answer]) -> Answer:
         try:
             return event()
@@ -274,6 +283,11 @@ class _Report(FIFOScheduler):  # type: ignore[misc]
     def __init__(self, attempts: _Attempts) -> None:
         super().__init__()
         self._attempts = attempts
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """Asked at every turn of Tune's, also when nothing runs any more."""
+        self._attempts.check_ray()
+        return super().choose_trial_to_run(tune_controller)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         stops = self._attempts.stops_after(trial.trial_id, result[_ANSWER])
