@@ -11,6 +11,7 @@ from storage.engine import open_existing
 from storage.launches import HEARTBEAT_EXPIRY_SECONDS, spent_cpu_hours, spent_hours
 from storage.reading import StudyReader
 from storage.tables import ATTEMPT, LAUNCH
+from storage.trial_log import read_trial_log
 from tests.scenes import HERE, begin, play, report
 from tests.studies import make_space, optuna_trials, simulate
 from tuner.checkpoint_files import CheckpointFiles
@@ -120,6 +121,20 @@ def test_what_a_silent_launch_did_not_do_is_not_charged(database_url: str) -> No
         with open_existing(database_url).engine.connect() as connection:
             assert round(spent_hours(connection, 1, time.time()), 2) == 1.0
             assert round(spent_cpu_hours(connection, 1, time.time()), 2) == 0.5
+
+    play(SPACE, database_url, scene)
+
+
+def test_the_log_of_a_trial_whose_launch_died_says_so_before_anybody_takes_it_over(database_url: str) -> None:
+    def scene(study: Decider) -> None:
+        begin(study)
+        (attempt,) = read_trial_log(StudyReader(database_url), "s", 0).attempts
+        assert attempt.outcome is None
+        fall_asleep(database_url)
+        change(database_url, sa.update(ATTEMPT).values(started_at=ATTEMPT.c.started_at - 3600))
+        (attempt,) = read_trial_log(StudyReader(database_url), "s", 0).attempts
+        assert attempt.outcome == "launch_died"
+        assert 3600 - HEARTBEAT_EXPIRY_SECONDS - 30 < attempt.seconds < 3600
 
     play(SPACE, database_url, scene)
 

@@ -100,3 +100,12 @@ def test_a_repeat_is_not_counted_twice() -> None:
 def test_a_space_without_a_choice_has_no_importance() -> None:
     frame = trials_frame(["complete"] * 30, list(range(30)))
     assert parameter_importance(frame, HIGHER, {"space": {"fixed": 3}}) is None
+
+
+def test_a_trial_that_another_program_queued_outside_of_the_space_does_not_count() -> None:
+    trials = study(100)
+    trials.loc[0, "params_lr"] = 0.5
+    found, without = parameter_importance(trials, HIGHER, SPACE), parameter_importance(trials.drop(0), HIGHER, SPACE)
+    assert found is not None and without is not None
+    pd.testing.assert_series_equal(found.shares, without.shares)
+    assert found.num_trials == 99

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -65,11 +66,10 @@ def test_a_study_without_a_trial_has_a_page_that_says_so(sqlite_url: str) -> Non
     assert "No trial broke." in page
 
 
-def test_ten_thousand_epochs_make_a_page_of_less_than_eight_megabytes(sqlite_url: str) -> None:
-    """500 trials of 20 epochs: as many epochs as 100 trials of 100, and more trials."""
-    space = make_large_space()
+def test_a_hundred_trials_of_a_hundred_epochs_make_a_page_of_less_than_eight_megabytes(sqlite_url: str) -> None:
+    space = make_large_space(epochs=100)
     store, launch_id = begin_study(sqlite_url, space)
-    fill(store, space, configurations(space, 500), launch_id)
+    fill(store, space, configurations(space, 100), launch_id)
     page = render_page([read_study(tuner.open_study(sqlite_url, NAME))], sqlite_url)
     assert len(page.encode()) < 8 * MEGABYTE
 
@@ -135,6 +135,12 @@ def test_a_report_replaces_a_report_and_nothing_else(study: StudyData, tmp_path:
     file.write_text("<!doctype html><html>my own page</html>")
     with pytest.raises(InputError, match="is there already and is no report"):
         page_file(["s"], file)
+
+
+def test_a_pipe_is_no_report_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is there already and is no report"):
+        page_file(["s"], tmp_path / "pipe")
 
 
 def test_a_page_that_cannot_be_written_leaves_nothing_behind(study: StudyData, tmp_path: Path) -> None:

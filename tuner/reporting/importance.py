@@ -1,5 +1,6 @@
 """Which parameters decide whether a trial is among the best: PED-ANOVA of Optuna, on data frames."""
 
+import contextlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,13 +54,16 @@ def parameter_importance(trials: pd.DataFrame, objective: Objective, space: Mapp
     Returns: None with less than 20 trials, or where no parameter had a choice.
     Source: Watanabe et al. 2023 (PED-ANOVA), arXiv:2304.10255; conditional parameters: arXiv:2601.20800, Algorithm 1.
     """
-    counted = trials[trials["state"].isin(("complete", "pruned")) & (trials["attempts"] > 0)]
+    trained = trials[trials["state"].isin(("complete", "pruned")) & (trials["attempts"] > 0)]
+    configurations = _as_optunas(trained, space)
+    counted = trained.loc[list(configurations)]
     if len(counted) < FEWEST_TRIALS:
         return None
     num_best = max(round(_BEST_SHARE * len(counted)), min(_ENOUGH_BEST, round(_LARGEST_SHARE * len(counted))))
     evaluator = PedAnovaImportanceEvaluator(target_quantile=num_best / len(counted))
     ranks = (objective.sign * counted["value"].where(np.isfinite(counted["value"]))).rank(na_option="bottom").to_numpy()
-    study = _study(counted, space)
+    study = optuna.create_study()
+    study.add_trials(configurations.values())
 
     def evaluate(values: NDArray[np.float64]) -> pd.Series:
         with warnings.catch_warnings(action="ignore"):  # that a condition holds in one trial only; that lower is better
@@ -77,15 +81,19 @@ def parameter_importance(trials: pd.DataFrame, objective: Objective, space: Mapp
     return Importance(found / total, chance[found.index] / total, len(counted), num_best)
 
 
-def _study(trials: pd.DataFrame, space: Mapping[str, Any]) -> optuna.Study:
-    """The configurations as a study of Optuna, in memory, in the order of the frame."""
+def _as_optunas(trials: pd.DataFrame, space: Mapping[str, Any]) -> dict[int, optuna.trial.FrozenTrial]:
+    """Number -> configuration, as Optuna has it, in the order of the frame. Without those that another program queued with
+    values that the space does not have: Optuna compares nothing with them."""
     searched = [p for p in parse_space(space["space"]) if not isinstance(p.distribution, Fixed)]
     columns = {p: list(trials[f"params_{p.name}"]) for p in searched if f"params_{p.name}" in trials}
-    study = optuna.create_study()
-    for place in range(len(trials)):
+    found = {}
+    for place, number in enumerate(trials.index):
         chosen = {p: values[place] for p, values in columns.items() if is_in_force(values[place])}
         fixed = optuna.trial.FixedTrial({parameter.name: value for parameter, value in chosen.items()})
-        for parameter in chosen:
-            suggest(fixed, parameter)
-        study.add_trial(optuna.trial.create_trial(params=fixed.params, distributions=fixed.distributions, value=0.0))
-    return study
+        with contextlib.suppress(ValueError), warnings.catch_warnings(action="ignore"):
+            for parameter in chosen:
+                suggest(fixed, parameter)
+            found[int(number)] = optuna.trial.create_trial(
+                params=fixed.params, distributions=fixed.distributions, value=0.0
+            )
+    return found

@@ -36,7 +36,7 @@ def page_file(studies: Sequence[str], output: Path | None) -> Path:
         raise InputError(f"--output: folder {file.parent} does not exist; make it or name another file")
     if not os.access(file.parent, os.W_OK):
         raise InputError(f"--output: folder {file.parent} cannot be written to; name another file")
-    if file.exists() and not _is_a_report(file):
+    if file.exists() and not (file.is_file() and _is_a_report(file)):  # reading a pipe would wait for ever
         raise InputError(f"--output: {file} is there already and is no report; name another file, or remove it first")
     return file
 

@@ -35,6 +35,8 @@ def _history(study: StudyData) -> list[go.Figure]:
 
 
 def _learning_curves(study: StudyData) -> list[go.Figure]:
+    if study.epochs.empty:
+        return []
     metrics = figures.curve_metrics(study.epochs, study.objective)
     drawn = (study.epochs, study.trials)
     return [figures.learning_curves(*drawn, metric, study.objective, study.max_epochs) for metric in metrics]

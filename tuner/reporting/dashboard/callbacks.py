@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -244,7 +244,7 @@ def _kept_when_away() -> Iterator[None]:
 
 def _how_it_goes(standing: Standing) -> str:
     state = "running" if standing.is_running else "not running"
-    return f"{state}; read at {datetime.fromtimestamp(standing.read_at).strftime('%H:%M:%S')}"
+    return f"{state}; read at {datetime.fromtimestamp(standing.read_at, UTC).strftime('%H:%M:%S')} UTC"
 
 
 def _gone(error: StorageError) -> str:

@@ -51,6 +51,7 @@ def show_cards(cards: Sequence[Card], section: str, places: Sequence[Any]) -> An
     for place, card in enumerate(cards):
         set_props(_id(section, "title", place), {"children": card.title})
         set_props(_id(section, "explanation", place), {"children": card.explanation})
+        set_props(_id(section, "figure", place), {"style": _style(card)})
         set_props(_id(section, "drawn", place), {"data": card.figure})  # dashboard.js adds the zoom
     return no_update
 
@@ -71,12 +72,16 @@ def _component(card: Card, section: str, place: int) -> html.Div:
         figure=card.figure,
         config=_CONFIG,
         responsive=True,
-        style={"height": f"{card.height}px"},
+        style=_style(card),
     )
     title = html.H3(card.title, id=_id(section, "title", place))
     explanation = html.P(card.explanation, id=_id(section, "explanation", place), className="explanation")
     drawn = dcc.Store(id=_id(section, "drawn", place))
     return html.Div([title, explanation, graph, drawn], className="card")
+
+
+def _style(card: Card) -> dict[str, str]:
+    return {"height": f"{card.height}px"}
 
 
 def _id(section: str, part: str, place: int) -> dict[str, str | int]:

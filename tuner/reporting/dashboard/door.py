@@ -59,8 +59,9 @@ class Door:
         return self.application(environ, start)
 
     def _is_own_name(self, host: str) -> bool:
-        """Any name where a password is asked on an address that others reach: it may go by names that only they know."""
-        if self.password is not None and not is_loopback(self.host):
+        """Any name where a password is asked: others may know the address, or a proxy before it, by names of their own, and to a
+        page of another name no browser gives the password along."""
+        if self.password is not None:
             return True
         return _name(host) in _OWN_NAMES | {self.host.lower()}
 

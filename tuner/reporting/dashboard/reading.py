@@ -33,13 +33,19 @@ class Look:
 
     Attributes:
         token: equal for equal standings; tells a page whether it must draw anew.
-        seconds: that reading and drawing have taken.
+        seconds: that reading and drawing have taken, so far or, before anything was drawn, of the look before.
     """
 
-    def __init__(self, standing: Standing, token: str, frames: StudyFrames, lock: Any) -> None:
-        self.standing, self.token, self.seconds = standing, token, 0.0
+    def __init__(self, standing: Standing, token: str, frames: StudyFrames, lock: Any, before: "Look | None") -> None:
+        self.standing, self.token = standing, token
         self._frames, self._lock = frames, lock
+        self._spent, self._spent_before = 0.0, before.seconds if before else 0.0
+        self._is_making = False
         self._made: dict[object, Any] = {}
+
+    @property
+    def seconds(self) -> float:
+        return self._spent or self._spent_before
 
     @property
     def objective(self) -> Objective:
@@ -60,22 +66,31 @@ class Look:
 
     def trial(self, number: int) -> StudyData:
         """The study as if it had this trial alone."""
-        data = self.data
-        of_trial = {
-            name: frame[frame["trial"] == number]
-            for name in ("epochs", "decisions", "attempts")
-            if isinstance(frame := getattr(data, name), pd.DataFrame)
-        }
-        flow = self._frames.gradient_flow_of([number])
-        return replace(data, trials=data.trials.loc[[number]], gradient_flow=flow, **of_trial)
+        frames = self._frames
+        decisions, attempts = frames.decisions, frames.attempts
+        return StudyData(
+            name=self.standing.name,
+            space=self.standing.space,
+            standing=self.standing,
+            trials=self.trials.loc[[number]],
+            epochs=frames.epochs_of([number]),
+            decisions=decisions[decisions["trial"] == number],
+            attempts=attempts[attempts["trial"] == number],
+            launches=frames.launches,
+            gradient_flow=frames.gradient_flow_of([number]),
+        )
 
     def once(self, what: object, make: Callable[[], Any]) -> Any:
         """What was made under this name before, else what `make` returns."""
         with self._lock:
             if what not in self._made:
-                began = time.monotonic()
-                self._made[what] = make()
-                self.seconds += time.monotonic() - began
+                outermost, self._is_making, began = not self._is_making, True, time.monotonic()
+                try:
+                    self._made[what] = make()
+                finally:
+                    if outermost:  # what it asks for in turn is part of it
+                        self._is_making = False
+                        self._spent += time.monotonic() - began
             return self._made[what]
 
 
@@ -119,11 +134,13 @@ class Readings:
             else:
                 if study not in self._frames:
                     self._frames[study] = StudyFrames(self.url, study)
-                look = Look(standing, token, self._frames[study], self._lock)
+                look = Look(standing, token, self._frames[study], self._lock, before)
             self._looks.pop(study, None)
             self._looks[study] = (time.monotonic(), look)
             while len(self._looks) > _MOST_STUDIES:
-                del self._looks[next(iter(self._looks))]
+                oldest = next(iter(self._looks))
+                del self._looks[oldest]
+                self._frames.pop(oldest).close()  # else each study ever looked at would hold connections
             return look
 
     def log(self, study: str, number: int) -> TrialLog:

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from tuner.reporting.figures.parameter_axes import cut
 from tuner.reporting.figures.ranking import by_value, thinned, thinning_words
 from tuner.reporting.figures.spending import time_unit
 from tuner.reporting.figures.style import CATEGORY_COLORS, LONGEST_AXIS_TITLE, Objective, escape, new_figure, shortened
@@ -90,7 +89,7 @@ def final_values(studies: Mapping[str, pd.DataFrame], objective: Objective) -> g
             marker={"color": color, "size": 6, "opacity": 0.7},
             hovertemplate=f"{escape(name)}, trial %{{customdata}}<br>{escape(objective.name)} %{{x:.4g}}<extra></extra>",
         )  # fmt: skip
-    labels = [f"{cut(name, 12)} ({len(trials)})" for name, trials in ranked.items()]
+    labels = [f"{shortened(name, 14)} ({len(trials)})" for name, trials in ranked.items()]
     figure.update_yaxes(tickvals=list(range(len(labels))), ticktext=labels, autorange="reversed", showgrid=False)
     return figure
 
@@ -118,7 +117,7 @@ def _add_line(
     if len(steps) and end > steps[-1]:
         steps, values, trials = np.append(steps, end), np.append(values, values[-1]), trials.append(trials[-1:])
     figure.add_scatter(
-        x=steps, y=values, mode="lines+markers", name=cut(name, _NAME_LETTERS), showlegend=True, customdata=trials,
+        x=steps, y=values, mode="lines+markers", name=shortened(name, _NAME_LETTERS), showlegend=True, customdata=trials,
         line={"shape": "hv", "width": 2, "color": CATEGORY_COLORS[place % len(CATEGORY_COLORS)], "dash": _DASHES[place % len(_DASHES)]},
         marker={"size": 5},
         hovertemplate=f"{escape(name)}, trial %{{customdata}}<br>{escape(objective.name)} %{{y:.4g}} after %{{x:.4g}}<extra></extra>",

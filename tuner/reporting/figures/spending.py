@@ -9,13 +9,13 @@ import plotly.graph_objects as go
 
 from tuner.reporting.figures.lanes import attempts_until, launches_until
 from tuner.reporting.figures.ranking import by_value
-from tuner.reporting.figures.style import CATEGORY_COLORS, STATE_COLORS, Objective, new_figure
+from tuner.reporting.figures.style import STATE_COLORS, Objective, new_figure
 
 NUM_WINNERS = 3
 _BROKEN = ("not_finite", "out_of_memory")  # rules that stop a trial which cannot be trained
 _COLORS = {
     "best three": STATE_COLORS["complete"],
-    "other complete": CATEGORY_COLORS[5],
+    "other complete": STATE_COLORS["complete"],
     "stopped early": STATE_COLORS["pruned"],
     "broken": STATE_COLORS["failed"],
     "run again": STATE_COLORS["waiting"],

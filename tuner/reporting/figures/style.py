@@ -20,10 +20,10 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 STATE_COLORS = {
     "complete": "#0060a8",
     "pruned": "#6e6e6e",
-    "failed": "#b3261e",
-    "running": "#00704f",
-    "interrupted": "#8a5200",
-    "waiting": "#7a3f8f",
+    "failed": "#e00000",
+    "running": "#00453a",
+    "interrupted": "#5c2c0a",
+    "waiting": "#7a1fd0",
 }
 STATE_SYMBOLS = {
     "complete": "circle",
@@ -34,7 +34,7 @@ STATE_SYMBOLS = {
     "waiting": "star",
 }
 INCUMBENT = "#0a0a0a"
-CATEGORY_COLORS = ("#0060a8", "#b34700", "#00704f", "#8f2d7f", "#7a5c00", "#3d4f9f", "#5f5f5f")
+CATEGORY_COLORS = ("#0060a8", "#c94a00", "#00453a", "#7700cc", "#5a3a00", "#6e6e6e")
 SCALE = "Cividis"  # even in lightness, for every colour vision
 HEIGHT = 400  # pixels; the width is the reader's
 LONGEST_AXIS_TITLE = 28  # characters; longer ones would be cut at the ends of an upright axis
@@ -141,8 +141,8 @@ def take_title(figure: go.Figure) -> tuple[str, str]:
 
 
 def _as_meant(text: str) -> str:
-    """What `escape` was given."""
-    return html.unescape(re.sub(r"<br\s*/?>", " ", text))
+    """What `escape` was given; markup is ours, and left out."""
+    return html.unescape(re.sub(r"<[^>]*>", "", re.sub(r"<br\s*/?>", " ", text)))
 
 
 def trace_id(name: str) -> str:
