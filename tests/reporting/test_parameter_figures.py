@@ -222,7 +222,7 @@ def test_bars_of_importance_are_grey_where_chance_gives_as_much() -> None:
     figure = parameter_importance(shares, chance, 40, 5, HIGHER)
     bars, marks = figure.data
     assert list(bars.x) == [0.8, 0.2]
-    assert bars.marker.color[0] != bars.marker.color[1] == "#5f5f5f"
+    assert bars.marker.color[0] != bars.marker.color[1] == "#6e6e6e"
     assert list(marks.x) == [0.3, 0.4]
     assert list(figure.layout.yaxis.ticktext) == ["x 80%", "&lt;i&gt; 20%"]
     assert "the 5 best trials" in words(figure)

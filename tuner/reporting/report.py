@@ -6,14 +6,14 @@ import re
 import shutil
 import tempfile
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import plotly.graph_objects as go
 
 from tuner.errors import InputError
 from tuner.reporting.page import GENERATOR, render_page
-from tuner.reporting.sections import SECTIONS
+from tuner.reporting.sections import SECTIONS, compare
 from tuner.reporting.study_data import StudyData
 
 IMAGE_FORMATS = ("png", "svg")
@@ -78,19 +78,19 @@ def check_images(image_format: str, folder: Path) -> None:
         )
 
 
-def write_images(studies: Iterable[StudyData], image_format: str, folder: Path) -> list[Path]:
-    """Every figure as an image, `STUDY-SECTION.png` or, of several in a section, `STUDY-SECTION-1.png`; images of these
-    names are replaced.
+def write_images(studies: Sequence[StudyData], image_format: str, folder: Path) -> list[Path]:
+    """Every figure as an image, `STUDY-SECTION.png` or, of several in a section, `STUDY-SECTION-1.png`; those that set several
+    studies side by side are `comparison-1.png` and on. Images of these names are replaced.
 
     Raises: InputError: they cannot be drawn or written.
     """
-    figures: dict[str, go.Figure] = {}
+    figures = _named("comparison", compare(studies) if len(studies) > 1 else [], image_format)
+    begun = {"comparison"}
     for study in studies:
-        begin = _free_name(safe_name(study.name), figures)
+        begin = _free_name(safe_name(study.name), begun)
+        begun.add(begin)
         for section in SECTIONS:
-            drawn = section.draw(study)
-            numbers = [""] if len(drawn) == 1 else [f"-{number}" for number in range(1, len(drawn) + 1)]
-            figures |= {f"{begin}-{section.key}{n}.{image_format}": f for n, f in zip(numbers, drawn, strict=True)}
+            figures |= _named(f"{begin}-{section.key}", section.draw(study), image_format)
     with tempfile.TemporaryDirectory(prefix="tuner-report-") as drawn_in:
         _draw(figures, image_format, Path(drawn_in))
         try:
@@ -105,10 +105,16 @@ def safe_name(study: str) -> str:
     return re.sub(r"[^\w.-]+", "-", study)[:_LONGEST_NAME].strip("-.") or "study"
 
 
-def _free_name(name: str, taken: Iterable[str]) -> str:
+def _named(begin: str, drawn: Sequence[go.Figure], image_format: str) -> dict[str, go.Figure]:
+    """Figures by the names of their files."""
+    numbers = [""] if len(drawn) == 1 else [f"-{number}" for number in range(1, len(drawn) + 1)]
+    return {f"{begin}{n}.{image_format}": figure for n, figure in zip(numbers, drawn, strict=True)}
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
     """The name, with a number where another study already has it."""
     number, free = 1, name
-    while any(file.startswith(f"{free}-") for file in taken):
+    while free in taken:
         number += 1
         free = f"{name}-{number}"
     return free

@@ -8,7 +8,15 @@ import plotly.graph_objects as go
 
 from tuner.reporting.figures.ranking import by_value, thinned, thinning_words
 from tuner.reporting.figures.spending import time_unit
-from tuner.reporting.figures.style import CATEGORY_COLORS, LONGEST_AXIS_TITLE, Objective, escape, new_figure, shortened
+from tuner.reporting.figures.style import (
+    CATEGORY_COLORS,
+    LONGEST_AXIS_TITLE,
+    Objective,
+    escape,
+    hover_texts,
+    new_figure,
+    shortened,
+)
 
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _NAME_LETTERS = 18
@@ -87,7 +95,7 @@ def final_values(studies: Mapping[str, pd.DataFrame], objective: Objective) -> g
         figure.add_scatter(
             x=trials["value"], y=place + 0.5 * spread, mode="markers", showlegend=False, customdata=trials.index,
             marker={"color": color, "size": 6, "opacity": 0.7},
-            hovertemplate=f"{escape(name)}, trial %{{customdata}}<br>{escape(objective.name)} %{{x:.4g}}<extra></extra>",
+            text=_texts(name, trials, objective), hovertemplate="%{text}<extra></extra>",
         )  # fmt: skip
     labels = [f"{shortened(name, 14)} ({len(trials)})" for name, trials in ranked.items()]
     figure.update_yaxes(tickvals=list(range(len(labels))), ticktext=labels, autorange="reversed", showgrid=False)
@@ -120,8 +128,15 @@ def _add_line(
         x=steps, y=values, mode="lines+markers", name=shortened(name, _NAME_LETTERS), showlegend=True, customdata=trials,
         line={"shape": "hv", "width": 2, "color": CATEGORY_COLORS[place % len(CATEGORY_COLORS)], "dash": _DASHES[place % len(_DASHES)]},
         marker={"size": 5},
-        hovertemplate=f"{escape(name)}, trial %{{customdata}}<br>{escape(objective.name)} %{{y:.4g}} after %{{x:.4g}}<extra></extra>",
+        text=_texts(name, complete.loc[trials], objective), hovertemplate="%{text}<br>after %{x:.4g}<extra></extra>",
     )  # fmt: skip
+
+
+def _texts(study: str, trials: pd.DataFrame, objective: Objective) -> list[str]:
+    """What each trial's mark tells: study, trial, configuration, value."""
+    texts = hover_texts(trials)
+    name = escape(objective.name)
+    return [f"{escape(study)}<br>{texts[n]}<br>{name} {value:.4g}" for n, value in trials["value"].items()]
 
 
 def _last(values: pd.Index | pd.Series) -> float:

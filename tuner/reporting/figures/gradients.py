@@ -86,7 +86,8 @@ def gradient_heat_map(flow: pd.DataFrame, trials: pd.DataFrame, trial: int) -> g
     values = drawn.to_numpy()
     names = [escape(name) for name in of_trial.groupby("layer_index")["layer"].first()]
     texts = [[f"{name}: {value:.3g}" for value in row] for name, row in zip(names, values, strict=True)]
-    shared = {"x": drawn.columns.to_numpy(), "y": drawn.index.to_numpy(), "text": texts, "hovertemplate": "epoch %{x}<br>%{text}<extra></extra>"}  # fmt: skip
+    whose = hover_texts(trials.loc[[trial]])[trial]
+    shared = {"x": drawn.columns.to_numpy(), "y": drawn.index.to_numpy(), "text": texts, "name": whose, "hovertemplate": "%{fullData.name}<br>epoch %{x}<br>%{text}<extra></extra>"}  # fmt: skip
     positive = np.isfinite(values) & (values > 0)
     logarithms = np.log10(values, where=positive, out=np.full(values.shape, np.nan))
     figure.add_heatmap(z=logarithms, zmin=low, zmax=high, colorscale=SCALE, colorbar=_colorbar(low, high), **shared)

@@ -120,13 +120,14 @@ def _grid_values(axis: ParameterAxis) -> NDArray[np.float64]:
 def _add_trials(
     figure: go.Figure, shown: pd.DataFrame, x: ParameterAxis, y: ParameterAxis, objective: Objective
 ) -> None:
-    texts = hover_texts(shown)
+    texts, name = hover_texts(shown), escape(objective.name)
     for state in states_in_order(shown["state"]):
         of_state = shown[shown["state"] == state].iloc[::-1]  # the best on top
         figure.add_scatter(
             x=x.places(list(of_state[x.column])), y=y.places(list(of_state[y.column])), mode="markers", name=state,
-            ids=of_state.index, customdata=of_state.index, text=[texts[number] for number in of_state.index],
+            ids=of_state.index, customdata=of_state.index, 
+            text=[f"{texts[number]}<br>{name} {value:.4g}" for number, value in of_state["value"].items()],
             marker={"color": of_state["value"], "coloraxis": "coloraxis", "symbol": _SYMBOLS[state], "size": 9,
                     "line": {"width": 1, "color": PAPER if state == "complete" else TEXT}},
-            hovertemplate="%{text}<br>" + escape(objective.name) + " %{marker.color:.4g}<extra></extra>",
+            hovertemplate="%{text}<extra></extra>",
         )  # fmt: skip
