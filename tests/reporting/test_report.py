@@ -137,6 +137,18 @@ def test_a_report_replaces_a_report_and_nothing_else(study: StudyData, tmp_path:
         page_file(["s"], file)
 
 
+def test_a_report_of_other_studies_is_not_replaced_unless_its_file_is_named(
+    study: StudyData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_page([study], "sqlite:///tuner.db", page_file(["s"], None))
+    assert page_file(["s"], None) == Path("s-report.html")
+    Path("s-report.html").rename("a-b-report.html")
+    with pytest.raises(InputError, match="the report of other studies"):
+        page_file(["a b"], None)
+    assert page_file(["a b"], Path("a-b-report.html")) == Path("a-b-report.html")
+
+
 def test_a_pipe_is_no_report_and_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="is there already and is no report"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from tuner.errors import InputError
-from tuner.reporting.page import GENERATOR, render_page
+from tuner.reporting.page import GENERATOR, mark_of, render_page
 from tuner.reporting.sections import SECTIONS, compare
 from tuner.reporting.study_data import StudyData
 
@@ -38,6 +38,8 @@ def page_file(studies: Sequence[str], output: Path | None) -> Path:
         raise InputError(f"--output: folder {file.parent} cannot be written to; name another file")
     if file.exists() and not (file.is_file() and _is_a_report(file)):  # reading a pipe would wait for ever
         raise InputError(f"--output: {file} is there already and is no report; name another file, or remove it first")
+    if output is None and file.exists() and mark_of(studies).encode() not in _head(file):
+        raise InputError(f"--output: {file} is there already, the report of other studies; name a file for this one")
     return file
 
 
@@ -121,11 +123,15 @@ def _free_name(name: str, taken: Collection[str]) -> str:
 
 
 def _is_a_report(file: Path) -> bool:
+    return f'name="generator" content="{GENERATOR}"'.encode() in _head(file)
+
+
+def _head(file: Path) -> bytes:
     try:
         with open(file, "rb") as stream:
-            return f'name="generator" content="{GENERATOR}"'.encode() in stream.read(1000)
+            return stream.read(1000)
     except OSError:
-        return False
+        return b""
 
 
 def _browser() -> str | None:

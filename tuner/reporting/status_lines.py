@@ -76,7 +76,7 @@ def status_lines(study: Standing) -> Iterator[str]:
         yield f"best so far: {metric} {best.value:.4f} at epoch {best.epoch} of trial {best.trial} ({best.state})"
         yield f"its configuration: {_words(best.parameters)}"
     left = hours_left(study)
-    left_words = "" if left is None else f", at most {duration(left)} left"
+    left_words = "" if not left else f", at most {duration(left)} left"
     yield f"time: {duration(study.hours)} spent{left_words}, {_rate(study.epochs_per_hour)}"
     if study.gpu_hours or budget.get("gpu_hours") is not None:
         yield _spent("GPU", study.gpu_hours, budget.get("gpu_hours"))
