@@ -245,7 +245,8 @@ def test_every_figure_becomes_an_image(
 ) -> None:
     written_files = write_images([digits, digits], image_format, tmp_path / "new" / "images")
     figures = [figure for section in SECTIONS for figure in section.draw(digits)]
-    assert len(set(written_files)) == 2 * len(figures)  # studies of one name do not overwrite each other's
+    # studies of one name do not overwrite each other, and three figures set both side by side
+    assert len(set(written_files)) == 2 * len(figures) + 3
     assert {path.name for path in (tmp_path / "new" / "images").iterdir()} == {path.name for path in written_files}
     assert f"digits-history.{image_format}" in {path.name for path in written_files}
     for path in written_files:
