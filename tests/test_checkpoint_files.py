@@ -1,5 +1,7 @@
 """Checkpoints as files, and which of them are worth their bytes."""
 
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -49,10 +51,8 @@ def test_a_file_is_only_out_of_reach_while_its_whole_folder_is(tmp_path: Path) -
 
 
 def test_on_a_full_disk_nothing_half_written_stays(tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource")
     files = CheckpointFiles(str(tmp_path))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    signal = pytest.importorskip("signal")
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
